@@ -1,0 +1,45 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Both install what they need below .venv.
+# Needs: Python 3.11 or newer with its venv module, and make. PostgreSQL's server is used where it is installed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+COUNT ?= 15
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+SIZE ?= small
+
+.PHONY: install demo test lint soak lock clean
+
+install: $(VENV)/.installed
+
+# The lock file holds the hash of every package: what is installed today is what was tested.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# The main job: lab up, seed, a workload that never pauses, backup, restore test in the second region, report, lab down.
+demo: install
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dr.lab.demo --size $(SIZE)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest -n 2 --dist loadfile -m "not soak" $(ARGS)
+
+# Long proofs: `make soak COUNT=200 SEED=7`. Figures of the last full one are in docs/measured.md.
+soak: install
+	DR_SOAK_COUNT=$(COUNT) DR_SOAK_SEED=$(SEED) $(BIN)/pytest -m soak -n 2 --dist load -rA --timeout 14400 $(ARGS)
+
+# Resolve the dependencies anew. No index is named in the result: pip takes its own.
+lock: install
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --all-extras --no-header \
+	  --no-emit-index-url pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
