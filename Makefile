@@ -12,11 +12,15 @@ SIZE ?= small
 
 install: $(VENV)/.installed
 
-# The lock file holds the hash of every package: what is installed today is what was tested.
+# The lock file is whole and holds the hash of every package: what is installed today is what was tested. So pip has
+# nothing to resolve (its resolver would look at a newer release of a pinned package that is asked for with extras,
+# and refuse it for having no hash); that the parts fit together is checked afterwards.
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check --disable-pip-version-check
 	touch $@
 
 # The main job: lab up, seed, a workload that never pauses, backup, restore test in the second region, report, lab down.
