@@ -1,0 +1,75 @@
+"""Firedrill proves that backups restore, and rehearses losing a region.
+
+The map of the house. A room imports only from rooms that stand above it; `cli/`, the door, stands beside them all.
+
+    cli/                    the door for people: one file per verb, heavy imports inside the verb
+
+    what we know            pure: standard library, pydantic and one another
+    errors.py               the error tree; each class carries its exit code
+    estate.py               what is protected, and what was promised for it
+    recovery.py             recovery points, recovery windows, restore targets
+    runbook.py              the steps that a run can take, with their fields
+    claims.py               names, tags, expiry; the guard that every delete has to pass
+    verification.py         findings, depth, coverage, baselines
+    visibility.py           which transactions fell inside a bracket
+    comparison.py           content of a restore against a baseline
+    schema_comparison.py    shape of a restore against a baseline
+    object_versions.py      what stood in a bucket at an instant
+    plan.py                 everything that a run will do, before it begins
+    preview.py              the plan as a person reads it
+    records.py              what a committed backup says of itself; the rule that chooses the instant
+    facts.py                the names of the facts by which steps meet
+    events.py               what a journal can say
+    timeline.py             events -> spans, critical path, RTA, RPA
+    verdict.py              timeline -> verdict, with reasons
+
+    what we touch           the only rooms with effects
+    documents.py            YAML in, with file and line for every complaint
+    connection.py           where AWS is reached when it is not at its usual address
+    clock.py                now, sleep, deadline
+    wait.py                 look, decide, sleep, look again, give up in time
+    sharing.py              independent pieces of work, spread over threads
+    journal.py              append an event durably; read a journal back
+    aws/                    AWS, in the domain's language
+    store.py                the control store: folder or bucket; written once
+    catalog.py              what a site holds
+    postgres.py             a database connection with patience
+    settling.py             wait until what was committing at an instant is over
+    checks/                 one integrity check per file: look, compare, answer
+    bracket.py              two snapshots of the source, just before and just after an instant
+    baseline.py             record what is true around an instant
+    report/                 one frozen value -> HTML, Markdown, JSON, JUnit
+
+    what we do
+    context.py              what a step may touch
+    sources.py              names and secrets in, a login out
+    baselines.py            which baseline proves a restore
+    waiting.py              until an instance or a snapshot is available
+    scratch.py              what the journal and AWS agree is scratch
+    steps/                  one step per file
+    teardown.py             destroy what one run claims
+    run.py                  the loop
+    preflight.py            what must hold before a run may begin
+    drill.py                one run from estate file to report
+    sweep.py                scratch that nobody looks after any more
+
+    outside the house
+    lab/                    two AWS regions on this machine
+    ../flows                Prefect, and only there
+
+The import table. `tests/test_architecture.py` reads every import statement and holds us to it.
+
+    boto3, botocore         aws/ and lab/
+    psycopg                 postgres.py, checks/ and lab/
+    tenacity                wait.py
+    ruamel.yaml             documents.py
+    jinja2                  report/
+    moto                    lab/ (and tests/)
+    prefect                 flows/: everything here can be imported without it
+    what we know            imports nothing that we touch or do, and nothing of the standard library with an effect
+    steps                   never import one another: they meet at names in the plan and at facts in the journal
+    checks                  never import one another; chunks.py, which reads tables for them, judges nothing
+    lab/                    is imported by cli/ alone; itself knows connection.py and errors.py
+"""
+
+__version__ = "0.1.0"

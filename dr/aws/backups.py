@@ -1,0 +1,94 @@
+"""Automated backups: from when to when a database can be restored, in its own region and in the one they go to."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dr.aws import rds
+from dr.aws.clients import Aws, Role
+from dr.estate import SiteName
+from dr.recovery import RecoveryWindow
+
+_SENT = ("pending", "replicating", "active", "creating")
+"""Statuses of automated backups that are, or are about to be, sent to a region; `retained` ones no longer are."""
+
+
+def recovery_windows(
+    aws: Aws,
+    region: str,
+    site: SiteName,
+    asset: str,
+    *,
+    resource_id: str | None = None,
+    source_instance: str | None = None,
+) -> list[RecoveryWindow]:
+    """The windows that a region holds of a database: of itself, replicated to here, or retained after its deletion.
+
+    A replicated one carries its ARN, the only name by which it can be restored here; one of this region carries none,
+    because there the resource id is the name to restore by. By instance name alone, an earlier bearer of the name has
+    windows as well: give the resource id where it is known.
+    """
+    parameters: dict[str, str] = {}
+    if resource_id:
+        parameters["DbiResourceId"] = resource_id
+    if source_instance:
+        parameters["DBInstanceIdentifier"] = source_instance.lower()
+    found = _all(aws, region, f"automated backups of {asset}", **parameters)
+    windows = [_read(one, region, site, asset) for one in found]
+    # What still grows comes first: a retained window never reaches a new instant.
+    return sorted(windows, key=lambda window: not window.grows)
+
+
+def start_backup_replication(
+    aws: Aws,
+    region: str,
+    source_arn: str,
+    kms_key: str | None,
+    retention_days: int,
+    tags: Mapping[str, str] | None = None,
+    *,
+    role: Role = "scratch",
+) -> str:
+    """Have automated backups sent to this region from now on, and return the ARN that they have here.
+
+    Called in the region that they go to; where they are sent already, nothing is changed. The first window opens only
+    when the first backup has arrived.
+    """
+    name = source_arn.rpartition(":")[2]
+    for there in _all(aws, region, f"automated backups of {name}", DBInstanceIdentifier=name):
+        if there.get("DBInstanceArn") == source_arn and there.get("Status") in _SENT:
+            return str(there["DBInstanceAutomatedBackupsArn"])
+    parameters: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
+    if tags:
+        parameters["Tags"] = rds.as_tags(tags)
+    answer = aws.change(
+        "rds",
+        region,
+        "StartDBInstanceAutomatedBackupsReplication",
+        f"automated backups of {source_arn}",
+        role=role,
+        patient=True,
+        SourceDBInstanceArn=source_arn,
+        BackupRetentionPeriod=retention_days,
+        **parameters,
+    )
+    return str(answer["DBInstanceAutomatedBackup"]["DBInstanceAutomatedBackupsArn"])
+
+
+def _all(aws: Aws, region: str, about: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+    operation, key = "DescribeDBInstanceAutomatedBackups", "DBInstanceAutomatedBackups"
+    return rds.each(aws, region, operation, key, about, **parameters)
+
+
+def _read(raw: Mapping[str, Any], region: str, site: SiteName, asset: str) -> RecoveryWindow:
+    window = raw.get("RestoreWindow") or {}
+    source_region = raw.get("DBInstanceArn", "").split(":")[3:4] or [raw.get("Region", region)]
+    return RecoveryWindow(
+        asset=asset,
+        site=site,
+        backup_arn=raw.get("DBInstanceAutomatedBackupsArn") if source_region != [region] else None,
+        resource_id=raw["DbiResourceId"],
+        earliest=rds.utc_or_none(window.get("EarliestTime")),
+        latest=rds.utc_or_none(window.get("LatestTime")),
+        encrypted=raw.get("Encrypted", False),
+        status=raw.get("Status", "unknown"),
+    )

@@ -1,0 +1,225 @@
+"""The one place that makes an AWS client: who calls, in which region, with how much patience.
+
+Everything that could let a call stray is settled here: endpoints come from the connection file or are AWS's own, never
+from the environment; a region off the allow-list is refused before a byte is sent; S3 is not followed into another
+region; and nothing is changed before the account has been asserted.
+"""
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Literal
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+
+import dr
+from dr.aws import s3wire, sessions
+from dr.aws.errors import calling
+from dr.connection import GLOBAL, Connection
+from dr.errors import AwsError, Refused
+from dr.estate import Roles
+
+Role = Literal["observe", "scratch", "recover"]
+
+GLOBAL_SERVICES: Final = frozenset({"iam", "route53"})
+_GLOBAL_SIGNING_REGION: Final = "us-east-1"
+_NO_ROLES: Final = Roles()
+
+
+class Aws:
+    """AWS as one program sees it: clients by service, region and kind of work. Safe to share between threads."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        account: str,
+        roles: Roles = _NO_ROLES,
+        *,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        """`account` is the estate's. Raises Refused when the connection file leads to another one."""
+        if connection.account and connection.account != account:
+            raise Refused(
+                f"the connection file leads to account {connection.account}, the estate is account {account}",
+                hint="is this the right estate for the lab?",
+            )
+        self.connection = connection
+        self._account = account
+        self._roles = roles
+        self._environment = environment
+        self._lock = threading.RLock()
+        self._sessions: dict[tuple[str, str] | None, boto3.Session] = {}
+        self._clients: dict[tuple[str, str, Role, bool], Any] = {}
+        self._identities: dict[str, str] = {}
+        self._calls: Counter[str] = Counter()
+        self._allowed: frozenset[str] | None = None
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """HTTP attempts so far, retries included, by region; services without one stand under `global`."""
+        with self._lock:
+            return dict(self._calls)
+
+    def allow(self, regions: frozenset[str] | None) -> None:
+        """From now on, call these regions only (`global` is one of them); None lifts the restriction."""
+        with self._lock:
+            self._allowed = regions
+
+    def client(self, service: str, region: str, role: Role = "observe", *, patient: bool = False) -> Any:
+        """A client, made at first use. `patient` ones wait a minute for an answer: for copies.
+
+        Raises Refused for a region off the allow-list, or one that the connection file does not name.
+        """
+        self._bar(GLOBAL if service in GLOBAL_SERVICES else region)
+        with self._lock:
+            key = (service, region, role, patient)
+            if key not in self._clients:
+                with calling(service, "CreateClient", service, region):
+                    self._clients[key] = self._make(service, region, role, patient)
+            return self._clients[key]
+
+    def look(
+        self,
+        service: str,
+        region: str,
+        operation: str,
+        about: str,
+        *,
+        role: Role = "observe",
+        patient: bool = False,
+        **parameters: Any,
+    ) -> dict[str, Any]:
+        """Make one call that changes nothing. `about` names the object, for the error message."""
+        client = self.client(service, region, role, patient=patient)
+        with calling(service, operation, about, region):
+            answer: dict[str, Any] = getattr(client, xform_name(operation))(**parameters)
+            return answer
+
+    def change(
+        self,
+        service: str,
+        region: str,
+        operation: str,
+        about: str,
+        *,
+        role: Role,
+        patient: bool = False,
+        **parameters: Any,
+    ) -> dict[str, Any]:
+        """Make one call that changes something, after asserting the account that it would change."""
+        self.assert_account(region, role)
+        return self.look(service, region, operation, about, role=role, patient=patient, **parameters)
+
+    def pages(
+        self, service: str, region: str, operation: str, about: str, *, role: Role = "observe", **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Every page of a list."""
+        client = self.client(service, region, role)
+        with calling(service, operation, about, region):
+            yield from client.get_paginator(xform_name(operation)).paginate(**parameters)
+
+    def account(self, region: str, role: Role = "observe") -> str:
+        """The account that the credentials belong to, asked in this region once per key pair."""
+        session = self._session(region, role)
+        with calling("sts", "GetCallerIdentity", "the caller's identity", region):
+            credentials = session.get_credentials()
+            # Credentials that refresh themselves come with a new key: then the question is asked again.
+            key = credentials.get_frozen_credentials().access_key if credentials else None
+        if key is None:
+            raise AwsError(
+                f"GetCallerIdentity in {region}: there are no credentials",
+                operation="GetCallerIdentity",
+                code="NoCredentialsError",
+                region=region,
+                hint="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            )
+        if key not in self._identities:
+            answer = self.look("sts", region, "GetCallerIdentity", "the caller's identity", role=role)
+            self._identities[key] = str(answer["Account"])
+        return self._identities[key]
+
+    def assert_account(self, region: str, role: Role = "observe") -> None:
+        """Raises Refused unless the credentials belong to the estate's account."""
+        found = self.account(region, role)
+        if found != self._account:
+            raise Refused(
+                f"the credentials for {role} belong to account {found}, the estate is account {self._account}",
+                hint="check AWS_PROFILE and the estate's `account:` and `roles:`",
+            )
+
+    def _session(self, region: str, role: Role) -> boto3.Session:
+        arn = getattr(self._roles, role)
+        key = (arn, region) if arn else None
+        with self._lock:
+            if key not in self._sessions:
+                with calling("sts", "AssumeRole" if arn else "LoadCredentials", arn or "the caller", region):
+                    self._sessions[key] = (
+                        sessions.assumed(arn, f"firedrill-{role}", lambda: self._sts_of_the_caller(region))
+                        if arn
+                        else sessions.callers_own(self.connection, self._environment)
+                    )
+            return self._sessions[key]
+
+    def _sts_of_the_caller(self, region: str) -> Any:
+        with self._lock:
+            if None not in self._sessions:
+                self._sessions[None] = sessions.callers_own(self.connection, self._environment)
+            return self._client_of(self._sessions[None], "sts", region, patient=False)
+
+    def _make(self, service: str, region: str, role: Role, patient: bool) -> Any:
+        return self._client_of(self._session(region, role), service, region, patient=patient)
+
+    def _client_of(self, session: boto3.Session, service: str, region: str, *, patient: bool) -> Any:
+        endpoint = self.connection.endpoint(service, region)
+        everywhere = service in GLOBAL_SERVICES
+        authority = self.connection.certificate_authority
+        make: Callable[..., Any] = session.client
+        client = make(
+            service,
+            region_name=_GLOBAL_SIGNING_REGION if everywhere else region,
+            endpoint_url=endpoint,
+            verify=str(authority) if endpoint and authority else None,
+            config=_config(endpoint, patient=patient),
+        )
+        if service == "s3":
+            s3wire.hang_into(client.meta.events)
+        client.meta.events.register("before-send", self._recorder(GLOBAL if everywhere else region))
+        return client
+
+    def _recorder(self, place: str) -> Callable[..., None]:
+        """Counts every attempt just before it is sent, and stops one that was barred since its client was made."""
+
+        def before_send(**_: Any) -> None:
+            self._bar(place)
+            with self._lock:
+                self._calls[place] += 1
+
+        return before_send
+
+    def _bar(self, place: str) -> None:
+        allowed = self._allowed
+        if allowed is not None and place not in allowed:
+            raise Refused(
+                f"{place} may not be called now: only {', '.join(sorted(allowed)) or 'nothing'} may",
+                hint="what recovers must not depend on the region that is lost",
+            )
+
+
+def _config(endpoint: str | None, *, patient: bool) -> Config:
+    settings: dict[str, Any] = {
+        "retries": {"mode": "standard", "total_max_attempts": 5},
+        "connect_timeout": 3,
+        "read_timeout": 60 if patient else 15,
+        "max_pool_connections": 32,
+        "tcp_keepalive": True,
+        # Only the connection file may lead elsewhere: not AWS_ENDPOINT_URL, not a profile.
+        "ignore_configured_endpoint_urls": True,
+        "user_agent_extra": f"firedrill/{dr.__version__}",
+    }
+    if endpoint:
+        # A loopback endpoint has no name below which a bucket's own name could resolve, and no proxy in front.
+        settings |= {"s3": {"addressing_style": "path"}, "proxies": {}}
+    return Config(**settings)

@@ -1,0 +1,171 @@
+"""Copies of object versions, made by S3 itself: whole up to 5 GB, in parts above.
+
+A copy in parts brings nothing along but the bytes: metadata, content type and tags are read from the source and stated.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from dr.aws.clients import Aws, Role
+from dr.errors import Unable
+
+WHOLE_UP_TO: Final = 5 * 1024**3
+"""What CopyObject takes in one piece."""
+PART: Final = 512 * 1024**2
+MOST_PARTS: Final = 10_000
+_AT_ONCE = 4
+
+_TRAVELS = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Metadata",
+    "WebsiteRedirectLocation",
+)
+"""What a HeadObject answer and a CreateMultipartUpload request call by the same name. Retention and legal hold are
+missing on purpose."""
+
+
+def copy_version(
+    aws: Aws,
+    region: str,
+    source_bucket: str,
+    key: str,
+    version: str,
+    bucket: str,
+    new_key: str,
+    *,
+    size: int | None = None,
+    role: Role = "scratch",
+) -> str:
+    """Copy one version server-side, with its metadata and tags, and return the new version's id.
+
+    Retention and legal holds are not copied: a compliance hold on scratch could never be deleted. Given the size (a
+    listing tells it), one question less is asked. Raises Unable when the target bucket keeps no versions.
+    """
+    about = f"{bucket}/{new_key} from {source_bucket}/{key} (version {version})"
+    source: dict[str, Any] = {"Bucket": source_bucket, "Key": key, "VersionId": version}
+    if size is None:
+        head = aws.look("s3", region, "HeadObject", about, role=role, **source)
+        size = int(head["ContentLength"])
+    if size > WHOLE_UP_TO:
+        made = copy_in_parts(aws, region, source, size, bucket, new_key, about=about, role=role)
+    else:
+        answer = aws.change(
+            "s3",
+            region,
+            "CopyObject",
+            about,
+            role=role,
+            patient=True,
+            Bucket=bucket,
+            Key=new_key,
+            CopySource=source,
+            MetadataDirective="COPY",
+            TaggingDirective="COPY",
+            ChecksumAlgorithm="SHA256",
+        )
+        made = answer.get("VersionId")
+    if not made:
+        raise Unable(
+            f"CopyObject of {about} in {region}: the bucket keeps no versions, so the copy has no version id",
+            hint="turn versioning on for the scratch bucket",
+        )
+    return made
+
+
+def copy_in_parts(
+    aws: Aws,
+    region: str,
+    source: dict[str, Any],
+    size: int,
+    bucket: str,
+    key: str,
+    *,
+    about: str,
+    role: Role,
+    part: int = PART,
+) -> str | None:
+    """Copy one version in parts, and return the new version's id. A failed copy leaves no unfinished upload."""
+    head = aws.look("s3", region, "HeadObject", about, role=role, **source)
+    tags = aws.look("s3", region, "GetObjectTagging", about, role=role, **source)["TagSet"]
+    settings: dict[str, Any] = {name: head[name] for name in _TRAVELS if head.get(name)}
+    if tags:
+        settings["Tagging"] = urlencode([(tag["Key"], tag["Value"]) for tag in tags])
+    upload = aws.change(
+        "s3",
+        region,
+        "CreateMultipartUpload",
+        about,
+        role=role,
+        Bucket=bucket,
+        Key=key,
+        ChecksumAlgorithm="SHA256",
+        **settings,
+    )["UploadId"]
+    target = {"Bucket": bucket, "Key": key, "UploadId": upload}
+
+    def copy_part(number: int, first: int, last: int) -> dict[str, Any]:
+        answer = aws.change(
+            "s3",
+            region,
+            "UploadPartCopy",
+            f"part {number} of {about}",
+            role=role,
+            patient=True,
+            CopySource=source,
+            CopySourceRange=f"bytes={first}-{last}",
+            PartNumber=number,
+            **target,
+        )["CopyPartResult"]
+        return {"PartNumber": number} | {name: answer[name] for name in ("ETag", "ChecksumSHA256") if name in answer}
+
+    try:
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="copy") as pool:
+            parts = list(pool.map(lambda cut: copy_part(*cut), cuts(size, part)))
+        answer = aws.change(
+            "s3",
+            region,
+            "CompleteMultipartUpload",
+            about,
+            role=role,
+            patient=True,
+            MultipartUpload={"Parts": parts},
+            **target,
+        )
+    except BaseException:
+        aws.change("s3", region, "AbortMultipartUpload", about, role=role, **target)
+        raise
+    return answer.get("VersionId")
+
+
+def cuts(size: int, part: int = PART) -> Iterator[tuple[int, int, int]]:
+    """Number, first and last byte of every part: equal parts, and no more of them than S3 takes."""
+    part = max(part, -(-size // MOST_PARTS))
+    for number, first in enumerate(range(0, size, part), start=1):
+        yield number, first, min(first + part, size) - 1
+
+
+def abandon(aws: Aws, region: str, bucket: str, prefix: str) -> int:
+    """Abort every unfinished upload below a scratch prefix: unseen in listings, they are paid for all the same."""
+    found = [
+        {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+        for page in aws.pages(
+            "s3",
+            region,
+            "ListMultipartUploads",
+            f"bucket {bucket}",
+            role="scratch",
+            Bucket=bucket,
+            Prefix=prefix,
+        )
+        for upload in page.get("Uploads", ())
+    ]
+    for target in found:
+        about = f"upload to {bucket}/{target['Key']}"
+        aws.change("s3", region, "AbortMultipartUpload", about, role="scratch", **target)
+    return len(found)

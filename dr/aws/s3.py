@@ -1,0 +1,264 @@
+"""Objects and their versions: list, read, copy, delete; and the few conditional writes that a control store needs."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from dr.aws import copies, s3wire
+from dr.aws.clients import Aws, Role
+from dr.aws.copies import copy_version
+from dr.aws.errors import Elsewhere, calling, kind, missing
+from dr.aws.rds import utc
+from dr.claims import ScratchClaim
+from dr.errors import AwsError, Refused, Unable
+from dr.recovery import Fact
+
+__all__ = [
+    "Digest",
+    "StoredVersion",
+    "bucket_region",
+    "copy_version",
+    "delete_objects",
+    "digest",
+    "list_keys",
+    "put",
+    "put_if_absent",
+    "read",
+    "replication_status",
+    "versioning",
+    "versions",
+]
+
+_PIECE = 1024 * 1024
+_BATCH = 1000
+_ROUNDS = 5
+_WRITER = "firedrill-writer"
+
+
+class StoredVersion(Fact):
+    """One version of a key, or the delete marker that hides it."""
+
+    key: str
+    version: str
+    size: int
+    modified: datetime
+    etag: str
+    marker: bool
+    latest: bool
+
+
+class Digest(Fact):
+    """What an object holds, read to the last byte."""
+
+    sha256: str
+    size: int
+
+
+def versions(
+    aws: Aws, region: str, bucket: str, prefix: str = "", *, role: Role = "observe"
+) -> Iterator[StoredVersion]:
+    """Every version and delete marker, key by key, newest stored first.
+
+    That order is S3's own, and worth keeping: times are in whole seconds, and that of a multipart upload is when it
+    began.
+    """
+    about = f"bucket {bucket}"
+    for page in aws.pages("s3", region, "ListObjectVersions", about, role=role, Bucket=bucket, Prefix=prefix):
+        kept, markers = iter(page.get("Versions", ())), iter(page.get("DeleteMarkers", ()))
+        for marker in page[s3wire.ORDER]:
+            raw = next(markers if marker else kept)
+            yield StoredVersion(
+                key=raw["Key"],
+                version=raw["VersionId"],
+                size=raw.get("Size", 0),
+                modified=utc(raw["LastModified"]),
+                etag=raw.get("ETag", "").strip('"'),
+                marker=marker,
+                latest=raw["IsLatest"],
+            )
+
+
+def digest(
+    aws: Aws, region: str, bucket: str, key: str, version: str | None = None, *, role: Role = "observe"
+) -> Digest:
+    """Read an object to the end, keeping a megabyte of it at a time."""
+    about = _shown(bucket, key, version)
+    body = _open(aws, region, bucket, key, version, role)
+    total, sum_ = 0, hashlib.sha256()
+    with calling("s3", "GetObject", about, region):
+        try:
+            for piece in body.iter_chunks(_PIECE):
+                sum_.update(piece)
+                total += len(piece)
+        finally:
+            body.close()
+    return Digest(sha256=sum_.hexdigest(), size=total)
+
+
+def read(aws: Aws, region: str, bucket: str, key: str, version: str | None = None, *, role: Role = "observe") -> bytes:
+    """A small object, whole."""
+    body = _open(aws, region, bucket, key, version, role)
+    with calling("s3", "GetObject", _shown(bucket, key, version), region):
+        try:
+            return bytes(body.read())
+        finally:
+            body.close()
+
+
+def bucket_region(aws: Aws, region: str, bucket: str) -> str | None:
+    """Where a bucket is, asked in this region; None when there is no such bucket."""
+    try:
+        answer = aws.look("s3", region, "HeadBucket", f"bucket {bucket}", Bucket=bucket)
+    except Elsewhere as found:
+        return found.place
+    except AwsError as problem:
+        if missing(problem):
+            return None
+        raise
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    return str(answer.get("BucketRegion") or headers.get("x-amz-bucket-region") or region)
+
+
+def versioning(aws: Aws, region: str, bucket: str) -> bool:
+    """Whether a bucket keeps versions now (not: suspended)."""
+    answer = aws.look("s3", region, "GetBucketVersioning", f"bucket {bucket}", Bucket=bucket)
+    return answer.get("Status") == "Enabled"
+
+
+def replication_status(aws: Aws, region: str, bucket: str, key: str, version: str | None = None) -> str | None:
+    """PENDING, COMPLETED or FAILED on a source, REPLICA on a copy, None where no rule applies."""
+    parameters: dict[str, Any] = {"VersionId": version} if version else {}
+    about = _shown(bucket, key, version)
+    answer = aws.look("s3", region, "HeadObject", about, Bucket=bucket, Key=key, **parameters)
+    status = answer.get("ReplicationStatus")
+    return "COMPLETED" if status == "COMPLETE" else status
+
+
+def put(aws: Aws, region: str, bucket: str, key: str, body: bytes, *, role: Role = "scratch") -> str | None:
+    """Write an object, and return its version id where the bucket keeps versions."""
+    answer = aws.change(
+        "s3",
+        region,
+        "PutObject",
+        _shown(bucket, key, None),
+        role=role,
+        Bucket=bucket,
+        Key=key,
+        Body=body,
+        ChecksumAlgorithm="SHA256",
+    )
+    return answer.get("VersionId")
+
+
+def put_if_absent(aws: Aws, region: str, bucket: str, key: str, body: bytes, *, role: Role = "scratch") -> bool:
+    """Write an object only if there is none: True for the one writer that does, False for every other.
+
+    An answer can get lost and the request be sent again: it would then meet its own object. Each call therefore signs
+    what it writes, and a refusal is checked against that signature.
+    """
+    signature = uuid.uuid4().hex
+    about = _shown(bucket, key, None)
+    for attempt in range(_ROUNDS):
+        try:
+            aws.change(
+                "s3",
+                region,
+                "PutObject",
+                about,
+                role=role,
+                Bucket=bucket,
+                Key=key,
+                Body=body,
+                IfNoneMatch="*",
+                Metadata={_WRITER: signature},
+                ChecksumAlgorithm="SHA256",
+            )
+        except AwsError as problem:
+            if kind(problem.code) == "already":
+                there = aws.look("s3", region, "HeadObject", about, role=role, Bucket=bucket, Key=key)
+                return bool(there.get("Metadata", {}).get(_WRITER) == signature)
+            # Two writers at the same moment: S3 asks one of them to say it again.
+            if problem.code != "ConditionalRequestConflict" or attempt == _ROUNDS - 1:
+                raise
+        else:
+            return True
+    raise AssertionError("the last attempt returns or raises")
+
+
+def list_keys(aws: Aws, region: str, bucket: str, prefix: str = "", *, role: Role = "observe") -> Iterator[str]:
+    """Every present key below a prefix, in S3's order."""
+    for page in aws.pages("s3", region, "ListObjectsV2", f"bucket {bucket}", role=role, Bucket=bucket, Prefix=prefix):
+        for one in page.get("Contents", ()):
+            yield one["Key"]
+
+
+def delete_objects(aws: Aws, claim: ScratchClaim) -> int:
+    """Remove every version and marker below the claim's prefix, and uploads left unfinished there: how many went.
+
+    Raises Refused for a claim that is not a prefix of its own run, and Unable when something will not go.
+    """
+    bucket, _, prefix = claim.name.partition("/")
+    if claim.kind != "objects" or not prefix.startswith(f"{claim.run}/") or not prefix.endswith("/") or not claim.run:
+        raise Refused(f"{claim.name} in {claim.region}: the claim is not one of objects below run {claim.run}'s prefix")
+    removed = 0
+    try:
+        copies.abandon(aws, claim.region, bucket, prefix)
+        for _round in range(_ROUNDS):
+            batch: list[dict[str, str]] = []
+            before = removed
+            for stored in versions(aws, claim.region, bucket, prefix, role="scratch"):
+                batch.append({"Key": stored.key, "VersionId": stored.version})
+                if len(batch) == _BATCH:
+                    removed += _delete(aws, claim.region, bucket, batch)
+                    batch = []
+            if batch:
+                removed += _delete(aws, claim.region, bucket, batch)
+            if removed == before:
+                return removed
+    except AwsError as problem:
+        if problem.code == "NoSuchBucket":
+            return removed
+        raise
+    raise Unable(
+        f"objects below {claim.name} in {claim.region} keep appearing while they are deleted",
+        hint="is the run that writes them still going?",
+    )
+
+
+def _delete(aws: Aws, region: str, bucket: str, batch: list[dict[str, str]]) -> int:
+    about = f"{len(batch)} objects from {bucket}/{batch[0]['Key']} on"
+    answer = aws.change(
+        "s3",
+        region,
+        "DeleteObjects",
+        about,
+        role="scratch",
+        patient=True,
+        Bucket=bucket,
+        Delete={"Objects": batch, "Quiet": True},
+    )
+    failures = answer.get("Errors", ())
+    if failures:
+        # The whole answer is a 200: each object has an outcome of its own.
+        first = failures[0]
+        raise AwsError(
+            f"DeleteObjects in {region}: {len(failures)} of {len(batch)} objects of {bucket} remain; "
+            f"the first is {first.get('Key')}: {first.get('Code')}: {first.get('Message')}",
+            operation="DeleteObjects",
+            code=str(first.get("Code") or "Unknown"),
+            region=region,
+            hint="does the bucket have Object Lock with a default retention? scratch buckets must not",
+        )
+    return len(batch)
+
+
+def _open(aws: Aws, region: str, bucket: str, key: str, version: str | None, role: Role) -> Any:
+    parameters: dict[str, Any] = {"VersionId": version} if version else {}
+    about = _shown(bucket, key, version)
+    return aws.look("s3", region, "GetObject", about, role=role, Bucket=bucket, Key=key, **parameters)["Body"]
+
+
+def _shown(bucket: str, key: str, version: str | None) -> str:
+    return f"{bucket}/{key}" + (f" (version {version})" if version else "")

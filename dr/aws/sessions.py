@@ -1,0 +1,76 @@
+"""Whose credentials: given ones, those that boto3 finds by itself, or a role's, renewed before they expire."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
+
+from dr.connection import Connection
+from dr.errors import Refused
+
+
+def callers_own(connection: Connection, environment: Mapping[str, str]) -> boto3.Session:
+    """The environment's key pair, else the connection file's, else whatever boto3 finds.
+
+    Raises Refused for half a key pair, and where the connection file names endpoints but nobody gave credentials for
+    them: looking further would mean asking the real AWS.
+    """
+    key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if bool(key) != bool(secret):
+        set_, unset = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")[:: 1 if key else -1]
+        raise Refused(f"{set_} is set, but {unset} is not", hint="set both, or neither")
+    if key and secret:
+        return _given(connection, key, secret, environment.get("AWS_SESSION_TOKEN"))
+    if connection.credentials:
+        return _given(connection, connection.credentials.access_key_id, connection.credentials.secret_access_key, None)
+    if connection.endpoints:
+        raise Refused(
+            "the connection file names endpoints, but no credentials for them",
+            hint="`dr lab up` writes both; or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )
+    return boto3.Session(profile_name=environment.get("AWS_PROFILE"))
+
+
+def assumed(arn: str, name: str, sts: Callable[[], Any]) -> boto3.Session:
+    """A role's credentials, fetched at first use and again before they run out: drills outlast an hour."""
+
+    def fetch() -> dict[str, str]:
+        given = sts().assume_role(RoleArn=arn, RoleSessionName=name)["Credentials"]
+        return {
+            "access_key": given["AccessKeyId"],
+            "secret_key": given["SecretAccessKey"],
+            "token": given["SessionToken"],
+            "expiry_time": given["Expiration"].isoformat(),
+        }
+
+    session = botocore.session.get_session()
+    session.register_component("credential_provider", CredentialResolver([_Renewed(fetch)]))
+    return boto3.Session(botocore_session=session)
+
+
+def _given(connection: Connection, key: str, secret: str, token: str | None) -> boto3.Session:
+    session = None
+    if connection.endpoints:
+        # Nothing in the user's own AWS configuration concerns these endpoints, not even a mistake in it.
+        nothing = (None, None, os.devnull, None)
+        variables = {"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing}
+        session = botocore.session.Session(session_vars=variables)
+    return boto3.Session(
+        aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token, botocore_session=session
+    )
+
+
+class _Renewed(CredentialProvider):
+    """Hands a session credentials that know how to fetch themselves."""
+
+    METHOD = "firedrill-assume-role"
+
+    def __init__(self, fetch: Callable[[], dict[str, str]]) -> None:
+        super().__init__()
+        self._fetch = fetch
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return DeferredRefreshableCredentials(refresh_using=self._fetch, method=self.METHOD)

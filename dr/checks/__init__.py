@@ -1,0 +1,5 @@
+"""One integrity check per file: look, compare, return findings. Checks never import one another.
+
+Every check raises Unable where it cannot look at all; `verification.asked` turns that into a finding, in one place.
+What can be told for one table or object and not for another is told one by one.
+"""

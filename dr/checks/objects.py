@@ -1,0 +1,216 @@
+"""Is every object of the instant in the restore, with the very bytes that it had? (L2)
+
+The manifest is made at backup time: every object is read and its SHA-256 taken by us, because an ETag is not a digest
+of the bytes and S3's own checksums are not always there. After a restore the objects are read and digested again.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Protocol
+
+from dr.object_versions import Version, standing_at
+from dr.verification import BucketBaseline, Coverage, Finding, ObjectVersion, Outcome, RestoredObject
+
+CHECK = "objects"
+SHOWN = 50
+"""Findings about single objects; more than these are counted, and named in one."""
+
+
+class Digest(Protocol):
+    """What reading an object to its end gives."""
+
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+
+Read = Callable[[str, str], Digest]
+"""key, version -> the digest of its bytes."""
+
+
+def capture(
+    asset: str,
+    bucket: str,
+    instant: datetime,
+    versions: Iterable[Version],
+    digest: Read,
+    *,
+    known: Mapping[tuple[str, str], str] | None = None,
+    workers: int = 8,
+) -> BucketBaseline:
+    """Every object as it stood at the instant, read and digested. `versions` must be listed after that second.
+
+    `known` are the digests of an earlier manifest, by key and version: a version never changes, so it need not be
+    read twice. A version that cannot be read makes the whole manifest Unable: it would be a hole in the evidence.
+    """
+    wanted = standing_at(versions, instant)
+    pairs = [(one.key, version) for one in wanted for version in one.versions]
+    seen = dict(known or {})
+    unread = [pair for pair in pairs if pair not in seen]
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        read = pool.map(lambda pair: digest(*pair), unread)
+        seen |= {pair: found.sha256 for pair, found in zip(unread, read, strict=True)}
+    objects: dict[str, ObjectVersion] = {}
+    unsettled: dict[str, dict[str, str]] = {}
+    hidden: dict[str, dict[str, str]] = {}
+    for one in wanted:
+        recent = {entry.version: seen[one.key, entry.version] for entry in one.recent}
+        others = {entry.version: "" if entry.marker else seen[one.key, entry.version] for entry in one.candidates}
+        if one.chosen is not None and "" not in others.values():
+            objects[one.key] = ObjectVersion(
+                key=one.key,
+                version=one.chosen.version,
+                size=one.chosen.size,
+                sha256=seen[one.key, one.chosen.version],
+                modified=one.chosen.modified,
+                ambiguous=others,
+                recent=recent,
+            )
+            continue
+        if one.chosen is not None:
+            others[one.chosen.version] = seen[one.key, one.chosen.version]
+        if others:
+            unsettled[one.key] = others
+        if recent:
+            hidden[one.key] = recent
+    return BucketBaseline(
+        asset=asset,
+        bucket=bucket,
+        instant=instant,
+        objects=objects,
+        empty=not objects and not unsettled,
+        unsettled=unsettled,
+        hidden=hidden,
+    )
+
+
+def observe(
+    copies: Iterable[tuple[str, str, str]],
+    current: Iterable[Version],
+    prefix: str,
+    digest: Read,
+    *,
+    workers: int = 8,
+) -> list[RestoredObject]:
+    """Read back everything below the prefix of a scratch bucket.
+
+    `copies` is the restore's own map: key, the source's version, the version that became of it. `current` lists what
+    really stands there, newest first per key; an object of which the map knows nothing is reported with an empty
+    source version.
+    """
+    sources = {(prefix + key, version): (key, source) for key, source, version in copies}
+    listed = list(current)
+    on_top: dict[str, str] = {}
+    for entry in listed:
+        on_top.setdefault(entry.key, entry.version)
+    there = [entry for entry in listed if not entry.marker]
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        read = list(pool.map(lambda entry: digest(entry.key, entry.version), there))
+    found = []
+    for entry, bytes_ in zip(there, read, strict=True):
+        key, source = sources.get((entry.key, entry.version), (entry.key.removeprefix(prefix), ""))
+        found.append(
+            RestoredObject(
+                key=key,
+                source_version=source,
+                size=bytes_.size,
+                sha256=bytes_.sha256,
+                current=on_top[entry.key] == entry.version,
+            )
+        )
+    return found
+
+
+def compare(baseline: BucketBaseline, restored: Iterable[RestoredObject]) -> tuple[list[Finding], Coverage]:
+    """One finding for the bucket, and one for every object that is missing, different, or too many."""
+    there: dict[str, dict[str, list[RestoredObject]]] = {}
+    total = 0
+    for found in restored:
+        there.setdefault(found.key, {}).setdefault(found.source_version, []).append(found)
+        total += found.size
+    bad: list[Finding] = []
+    compared = 0
+    for key, expected in baseline.objects.items():
+        accepted = {expected.version: expected.sha256} | expected.ambiguous
+        finding = _judge(baseline.bucket, key, accepted, there.get(key, {}))
+        compared += any(version in there.get(key, {}) for version in accepted)
+        if finding is not None:
+            bad.append(finding)
+    bad += _extras(baseline, there)
+    expected_count = len(baseline.objects)
+    unsure = [f"{key}: whether it stood at that second" for key in baseline.unsettled]
+    unsure += [f"{key}: which of {1 + len(o.ambiguous)} versions" for key, o in baseline.objects.items() if o.ambiguous]
+    outcome: Outcome = "failed" if bad else "passed"
+    detail = f"a one-second clock cannot tell of {', '.join(unsure[:10])}" if unsure else ""
+    if expected_count == 0 and not bad:
+        outcome = "passed" if baseline.empty else "errored"
+        detail = "the bucket was empty at that instant" if baseline.empty else detail or "the manifest names no object"
+    summary = Finding(
+        check=CHECK,
+        level="L2",
+        outcome=outcome,
+        subject=baseline.bucket,
+        expected=f"{expected_count} objects, bytes as recorded",
+        observed=f"{compared} compared, {len(bad)} wrong, missing or too many",
+        detail=detail,
+    )
+    coverage = Coverage(objects_expected=expected_count, objects_compared=compared, bytes=total)
+    return [summary, *_shown(bad, baseline.bucket)], coverage
+
+
+def _judge(
+    bucket: str, key: str, accepted: Mapping[str, str], there: Mapping[str, list[RestoredObject]]
+) -> Finding | None:
+    for version, sha256 in accepted.items():
+        for copy in there.get(version, []):
+            if copy.sha256 != sha256:
+                return _failed(bucket, key, f"sha256 {sha256}", f"sha256 {copy.sha256}", f"version {version}")
+    if any(copy.current for version in accepted for copy in there.get(version, [])):
+        return None
+    if any(version in there for version in accepted):
+        return _failed(
+            bucket, key, "found by a plain read", "hidden", "a newer version or a delete marker stands on top"
+        )
+    standing = f"version {next(iter(accepted))}"
+    return _failed(bucket, key, standing, f"only {', '.join(sorted(there))}" if there else "missing", "")
+
+
+def _extras(baseline: BucketBaseline, there: Mapping[str, Mapping[str, list[RestoredObject]]]) -> list[Finding]:
+    found = []
+    for key, versions in there.items():
+        known: dict[str, str] = dict(baseline.unsettled.get(key, {})) | baseline.hidden.get(key, {})
+        if expected := baseline.objects.get(key):
+            known |= {expected.version: expected.sha256} | expected.ambiguous | expected.recent
+        for version, copies in versions.items():
+            if version not in known:
+                found.append(
+                    _failed(baseline.bucket, key, "nothing", f"version {version or 'unknown'}", "not of that instant")
+                )
+            elif key not in baseline.objects or version in baseline.objects[key].recent:
+                found += [
+                    _failed(baseline.bucket, key, f"sha256 {known[version]}", f"sha256 {copy.sha256}", version)
+                    for copy in copies
+                    if copy.sha256 != known[version]
+                ]
+    return found
+
+
+def _failed(bucket: str, key: str, expected: str, observed: str, detail: str) -> Finding:
+    return Finding(
+        check=CHECK,
+        level="L2",
+        outcome="failed",
+        subject=f"{bucket}/{key}",
+        expected=expected,
+        observed=observed,
+        detail=detail,
+    )
+
+
+def _shown(bad: list[Finding], bucket: str) -> list[Finding]:
+    if len(bad) <= SHOWN:
+        return bad
+    rest = f"{len(bad) - SHOWN} more objects"
+    return [*bad[:SHOWN], _failed(bucket, "...", "", rest, "the first are named above")]

@@ -1,0 +1,118 @@
+"""What a step may touch: every source of time, randomness and effect comes to it from here."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from dr import catalog
+from dr.aws.clients import Aws
+from dr.clock import Clock, Deadline
+from dr.connection import Connection
+from dr.errors import Unable
+from dr.estate import Application, Bucket, Database, Estate, Site, SiteName
+from dr.events import Found, Intended, Learned, Observed, Thing
+from dr.journal import Journal
+from dr.plan import Plan
+from dr.records import BackupRecord
+from dr.store import Store
+from dr.verification import Finding
+
+LEAST_PATIENCE = 120.0
+"""Seconds. However fast the lab's time passes, the machine that it runs on is not faster for it."""
+
+
+@dataclass
+class Context:
+    """One run's surroundings."""
+
+    estate: Estate
+    plan: Plan
+    connection: Connection
+    aws: Aws
+    clock: Clock
+    journal: Journal
+    store: Store
+    folder: Path
+    """The run's own folder on this machine."""
+    say: Callable[[str], None]
+    """Tell whoever watches. Never a row's value, never a secret."""
+    protected: frozenset[str]
+    """Resource ids and names that nothing may delete: settled before the first step, so that no teardown has to ask."""
+    passwords: dict[str, SecretStr] = field(default_factory=dict)
+    """asset -> the one-time password of its scratch instance. Lives here only, and dies with the process."""
+    _learned: dict[str, object] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def application(self) -> Application:
+        return self.estate.applications[self.plan.application]
+
+    def database(self, asset: str) -> Database:
+        return self.application.databases[asset]
+
+    def bucket(self, asset: str) -> Bucket:
+        return self.application.buckets[asset]
+
+    def site(self, name: SiteName) -> Site:
+        return self.estate.site(name)
+
+    def region(self, name: SiteName) -> str:
+        return self.plan.regions[name]
+
+    def learn(self, name: str, value: object) -> None:
+        """Journal a fact. Facts are how steps meet: they never hand values to each other."""
+        self.journal.append(Learned(name=name, value=value))
+        with self._lock:
+            self._learned[name] = value
+
+    def fact(self, name: str) -> object:
+        """A fact that an earlier step journaled. Raises Unable when none did."""
+        with self._lock:
+            if name not in self._learned:
+                raise Unable(f"nobody has found out {name!r} yet", hint="an earlier step did not finish")
+            return self._learned[name]
+
+    def moment(self, name: str) -> datetime:
+        """A fact that is a moment."""
+        return datetime.fromisoformat(str(self.fact(name)))
+
+    def find(self, asset: str, finding: Finding) -> None:
+        """Journal what a check answered."""
+        self.journal.append(Found(asset=asset, finding=finding))
+
+    def keep(self, name: str, rows: list[Any]) -> None:
+        """Keep what is too long for the journal in the run's folder, for a later step of this run."""
+        (self.folder / name).write_text(json.dumps(rows), encoding="utf-8")
+
+    def kept(self, name: str) -> list[Any]:
+        """What an earlier step kept. Raises Unable when it is not there or not whole."""
+        try:
+            return list(json.loads((self.folder / name).read_text(encoding="utf-8")))
+        except (OSError, ValueError) as problem:
+            raise Unable(f"{self.folder / name} cannot be read back", hint="restore again") from problem
+
+    def intend(self, operation: str, thing: Thing) -> None:
+        """Journal an effect before it. After a kill, the journal knows what may exist."""
+        self.journal.append(Intended(operation=operation, thing=thing))
+
+    def observe(self, operation: str, thing: Thing, resource_id: str | None = None) -> None:
+        """Journal an effect after it."""
+        self.journal.append(Observed(operation=operation, thing=thing, resource_id=resource_id))
+
+    def records(self) -> list[BackupRecord]:
+        """Every committed backup of the application."""
+        return catalog.records(self.store, self.plan.application)
+
+    def deadline(self, seconds: float) -> Deadline:
+        """A deadline in seconds of AWS's time."""
+        return Deadline.within(self.clock, max(LEAST_PATIENCE, seconds / self.connection.time_scale))
+
+    def interval(self, seconds: float) -> float:
+        """A polling interval in seconds of AWS's time, not so short that looking becomes work."""
+        return max(0.2, seconds / self.connection.time_scale)

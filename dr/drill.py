@@ -1,0 +1,129 @@
+"""One run from estate file to report: what the command line and the flows share.
+
+Everything before `carry_out` only looks. From there on the journal is open, and whatever happens ends in a report.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event as Flag
+
+from dr import catalog, connection, preflight
+from dr.aws.clients import Aws
+from dr.clock import SystemClock
+from dr.connection import Connection
+from dr.context import Context
+from dr.documents import Document, load_estate
+from dr.errors import ExitCode, Interrupted, Refused
+from dr.estate import Estate, SiteName
+from dr.journal import FILE, Journal
+from dr.plan import Choice, Plan, plan_backup, plan_test
+from dr.recovery import RestoreTarget
+from dr.report.model import Report
+from dr.report.rebuild import report_of
+from dr.report.write import write
+from dr.run import Watch, run
+from dr.scratch import protected_by
+from dr.store import Store, open_store
+from dr.verification import Level
+
+
+@dataclass(frozen=True)
+class House:
+    """An estate, and the way to everything that it names."""
+
+    estate: Estate
+    document: Document
+    connection: Connection
+    aws: Aws
+    store: Store
+    runs: Path
+    """Where the folders of runs stand on this machine."""
+
+
+def enter(estate_file: Path, environment: Mapping[str, str] = os.environ) -> House:
+    """Read the estate and find the way to AWS and to the control store. Raises Refused; touches nothing."""
+    estate, document = load_estate(estate_file)
+    reached = connection.read(environment)
+    aws = Aws(reached, estate.account, estate.roles, environment=environment)
+    preflight.check_control_store(aws, estate, document)
+    store, runs = open_store(estate.control, aws, estate.sites.recovery.region)
+    return House(estate, document, reached, aws, store, runs)
+
+
+def prepare_backup(house: House, choice: Choice) -> Plan:
+    """Bind a backup. Raises Refused when something that it needs is not there."""
+    plan = plan_backup(house.estate, choice, SystemClock().now())
+    preflight.check_certificates(house.connection, house.estate, house.document)
+    preflight.check_backup(house.aws, house.estate, house.document, plan)
+    return plan
+
+
+def prepare_test(house: House, choice: Choice, *, site: SiteName, target: RestoreTarget, depth: Level) -> Plan:
+    """Bind a restore test. Raises Refused when its target cannot be restored in that site."""
+    plan = plan_test(house.estate, choice, SystemClock().now(), site=site, target=target, depth=depth)
+    if plan.databases:
+        preflight.check_certificates(house.connection, house.estate, house.document)
+    records = catalog.records(house.store, choice.application)
+    preflight.check_test(house.aws, house.estate, house.document, plan, records)
+    return plan
+
+
+def carry_out(
+    house: House, plan: Plan, *, stopping: Flag, say: Callable[[str], None], watch: Watch | None = None
+) -> Report:
+    """Perform a plan, tear its scratch down, and judge it by its journal alone.
+
+    A run that was asked to stop has a report too. A bug is not caught: its traceback shows, after the teardown.
+    """
+    folder = _new_folder(house, plan)
+    protected = protected_by(house.estate, catalog.records(house.store, plan.application))
+    # Whatever a step may try: a test calls the region that it restores in, and no other.
+    house.aws.allow(frozenset({plan.region(plan.site)} if plan.kind == "test" else plan.regions.values()))
+    clock = SystemClock(stopping)
+    with Journal(folder / FILE, clock) as journal:
+        context = Context(
+            estate=house.estate,
+            plan=plan,
+            connection=house.connection,
+            aws=house.aws,
+            clock=clock,
+            journal=journal,
+            store=house.store,
+            folder=folder,
+            say=say,
+            protected=frozenset(protected),
+        )
+        with suppress(Interrupted):
+            # The journal has it: the verdict, the reasons and the exit code all follow from there.
+            run(context, stopping, watch)
+        report = report_of(journal.reading())
+    house.aws.allow(None)
+    write(report, folder)
+    return report
+
+
+def _new_folder(house: House, plan: Plan) -> Path:
+    folder = house.runs / plan.run
+    try:
+        folder.mkdir(parents=True)
+        (folder / "plan.json").write_text(plan.model_dump_json(by_alias=True, indent=2), encoding="utf-8")
+    except OSError as problem:
+        raise Refused(
+            f"control store: cannot create {folder}: {problem.strerror}",
+            hint="`control:` in the estate names the place",
+        ) from problem
+    return folder
+
+
+def exit_code(report: Report, interrupted: bool) -> ExitCode:
+    """What the shell sees. The verdict outranks leftover scratch."""
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    if report.verdict == "failed":
+        return ExitCode.FAILED
+    if report.verdict == "inconclusive":
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.SCRATCH_REMAINS if report.scratch.remaining else ExitCode.PASSED

@@ -1,0 +1,241 @@
+"""The estate: the sites and assets that are protected, and the objectives that were promised for them. One file."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
+
+SiteName = Literal["primary", "recovery"]
+
+CHECKS = (
+    "recovery_point",
+    "opens",
+    "objects",
+    "structure",
+    "content",
+    "schema",
+    "extensions",
+    "roles",
+    "sequences",
+    "heartbeat",
+    "references",
+    "assertions",
+)
+"""Every check that a restore test knows, by the name that `required_checks` uses."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def duration(text: object) -> timedelta:
+    """Read a duration as people write it: `30s`, `5m`, `4h`, `1h30m`, `30d`. Raises ValueError for anything else."""
+    if isinstance(text, timedelta):
+        return text
+    parts = re.findall(r"([0-9]{1,9})([smhdw])", text) if isinstance(text, str) else []
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is not a duration; write 30s, 5m, 4h or 30d")
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    if not 0 < seconds <= 10 * 365 * 86400:
+        raise ValueError(f"{text!r} must be longer than nothing and shorter than ten years")
+    return timedelta(seconds=seconds)
+
+
+def _word(text: object) -> object:
+    if isinstance(text, bool | int | float):
+        raise ValueError(f"{text!r} is not text; quote it")  # noqa: TRY004 - pydantic turns ValueError into a complaint
+    return text
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(lambda value: int(value.total_seconds()))]
+Word = Annotated[str, BeforeValidator(_word), StringConstraints(min_length=1, max_length=1024)]
+Name = Annotated[str, BeforeValidator(_word), StringConstraints(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=30)]
+"""A name that we give: it becomes part of AWS identifiers, so it keeps to what every one of them allows.
+
+RDS takes neither two hyphens in a row nor one at the end."""
+Identifier = Annotated[
+    str, BeforeValidator(_word), StringConstraints(pattern=r"^[A-Za-z](-?[A-Za-z0-9])*$", max_length=63, to_lower=True)
+]
+"""An RDS identifier: RDS stores it in lower case, whatever was typed."""
+BucketName = Annotated[str, BeforeValidator(_word), StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+
+
+class Part(BaseModel):
+    """A part of the estate file: unknown keys are mistakes, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Scratch(Part):
+    """What a test or rehearsal may use in a site. All of it exists beforehand."""
+
+    subnet_group: Word
+    security_group: Word
+    parameter_group: Word
+    kms_key: Word
+    bucket: Word
+    classes: tuple[Word, ...] = Field(min_length=1)
+    """Instance classes to try in turn: the next one when a class has no capacity."""
+
+
+class Lasting(Part):
+    """What a failover builds with in the recovery site."""
+
+    subnet_group: Word
+    security_group: Word
+    parameter_group: Word
+    kms_key: Word
+
+
+class Site(Part):
+    """One region of one account."""
+
+    region: Annotated[str, BeforeValidator(_word), StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+    scratch: Scratch | None = None
+    recovery: Lasting | None = None
+
+
+class Sites(Part):
+    primary: Site
+    recovery: Site
+
+    @model_validator(mode="after")
+    def _two_regions(self) -> Self:
+        if self.primary.region == self.recovery.region:
+            raise ValueError(f"primary and recovery are both in {self.primary.region}: losing it would lose both")
+        return self
+
+
+class Roles(Part):
+    """A role to assume per kind of work; None is the caller's own."""
+
+    observe: Word | None = None
+    scratch: Word | None = None
+    recover: Word | None = None
+
+
+class Person(Part):
+    key: Word
+    also: Word | None = None
+
+
+class Objectives(Part):
+    """What was promised: recovery time, recovery point, and how long backups are kept."""
+
+    rto: Duration
+    rpo: Duration
+    retention: Duration
+
+
+class Database(Part):
+    """An RDS instance, with the secrets that hold the owner's and the application's passwords."""
+
+    instance: Identifier
+    owner_secret: Word
+    app_secret: Word
+    database: Word | None = None
+    """The database that references and assertions speak of; None is the one that the instance was created with."""
+    required_checks: tuple[Literal[CHECKS], ...] = ("content", "schema", "heartbeat")  # type: ignore[valid-type]
+    """Checks that must give an answer: one that an instance does not offer makes the run inconclusive."""
+
+
+class Bucket(Part):
+    """A bucket, and the bucket that replication copies it to."""
+
+    bucket: BucketName
+    copy_: BucketName = Field(alias="copy")
+    heartbeat: Word = "firedrill/heartbeat"
+    """The key of the heartbeat object: the newest replicated one tells how far the copy has come."""
+
+
+class Reference(Part):
+    """Rows that name objects: after a restore each must find its object, at the same instant."""
+
+    database: Word
+    table: Word
+    key: Word
+    version: Word | None = None
+    sha256: Word | None = None
+    bucket: Word
+
+
+class Assertion(Part):
+    """A question to the restored database that has one right answer."""
+
+    name: Word
+    database: Word
+    sql: Word
+    expect: Word
+
+
+class Application(Part):
+    """Assets that must come back together, to one instant, and how to tell that they work."""
+
+    objectives: Objectives
+    databases: dict[Name, Database] = Field(min_length=1)
+    buckets: dict[Name, Bucket] = Field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
+    assertions: tuple[Assertion, ...] = ()
+
+
+class Estate(Part):
+    """Everything that is protected. `account` is asserted before every call that changes something."""
+
+    account: Annotated[str, BeforeValidator(_word), StringConstraints(pattern=r"^[0-9]{12}$")]
+    sites: Sites
+    roles: Roles = Roles()
+    certificate_authority: Word | None = None
+    """The file of certificates that the databases' own must lead back to: on AWS, RDS's global bundle."""
+    control: Word
+    evidence: Word
+    people: dict[Word, Person] = Field(default_factory=dict)
+    applications: dict[Name, Application] = Field(min_length=1)
+
+    def site(self, name: SiteName) -> Site:
+        return self.sites.primary if name == "primary" else self.sites.recovery
+
+
+def dangling(estate: Estate) -> list[tuple[tuple[str | int, ...], str]]:
+    """Names in the estate that point at nothing: (place in the file, what is wrong).
+
+    Kept apart from the model so that each complaint can carry the line of the name itself.
+    """
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    owners: dict[str, str] = {}
+    for name, application in estate.applications.items():
+        here = ("applications", name)
+        for index, reference in enumerate(application.references):
+            place = (*here, "references", index)
+            if reference.database not in application.databases:
+                found.append(((*place, "database"), f"unknown database {reference.database!r}"))
+            if reference.bucket not in application.buckets:
+                found.append(((*place, "bucket"), f"unknown bucket {reference.bucket!r}"))
+        found += [
+            ((*here, "assertions", index, "database"), f"unknown database {assertion.database!r}")
+            for index, assertion in enumerate(application.assertions)
+            if assertion.database not in application.databases
+        ]
+        for kind, assets in (("databases", application.databases), ("buckets", application.buckets)):
+            for asset in assets:
+                if asset in owners:
+                    found.append(((*here, kind, asset), f"{asset!r} already belongs to application {owners[asset]!r}"))
+                if asset in estate.applications:
+                    found.append(((*here, kind, asset), f"{asset!r} is the name of an application too"))
+                owners[asset] = name
+        for asset, bucket in application.buckets.items():
+            if bucket.bucket == bucket.copy_:
+                found.append(((*here, "buckets", asset, "copy"), "the copy is the bucket itself"))
+    return found + _production_as_scratch(estate)
+
+
+def _production_as_scratch(estate: Estate) -> list[tuple[tuple[str | int, ...], str]]:
+    kept = {
+        name
+        for application in estate.applications.values()
+        for bucket in application.buckets.values()
+        for name in (bucket.bucket, bucket.copy_)
+    }
+    return [
+        (("sites", name, "scratch", "bucket"), f"{site.scratch.bucket!r} is protected: it cannot be scratch too")
+        for name, site in (("primary", estate.sites.primary), ("recovery", estate.sites.recovery))
+        if site.scratch and site.scratch.bucket in kept
+    ]

@@ -1,0 +1,145 @@
+"""What a journal can say: one small frozen value per kind of event. Pure: journal.py writes and reads them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from dr.recovery import Fact
+from dr.verification import Coverage, Finding
+
+
+class Thing(Fact):
+    """Something that a run creates: an instance, a snapshot, or the objects below a prefix of a bucket."""
+
+    kind: Literal["instance", "snapshot", "objects", "replication"]
+    name: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} in {self.region}"
+
+
+class Opened(Fact):
+    """The first event: who runs what, by which plan."""
+
+    event: Literal["opened"] = "opened"
+    run: str
+    tool: str
+    host: str
+    pid: int
+    plan: dict[str, Any]
+
+
+class StepStarted(Fact):
+    event: Literal["step_started"] = "step_started"
+    step: str
+
+
+class StepFinished(Fact):
+    event: Literal["step_finished"] = "step_finished"
+    step: str
+    outcome: Literal["done", "errored", "interrupted"]
+    detail: str = ""
+
+
+class Intended(Fact):
+    """Written before a call that changes something: after a kill, the thing may exist."""
+
+    event: Literal["intended"] = "intended"
+    operation: str
+    thing: Thing
+
+
+class Observed(Fact):
+    """Written after the call: the thing exists, under this resource id."""
+
+    event: Literal["observed"] = "observed"
+    operation: str
+    thing: Thing
+    resource_id: str | None = None
+
+
+class Learned(Fact):
+    """A fact by which steps meet: steps never hand values to each other."""
+
+    event: Literal["learned"] = "learned"
+    name: str
+    value: Any
+
+
+class Found(Fact):
+    """A check answered about an asset."""
+
+    event: Literal["found"] = "found"
+    asset: str
+    finding: Finding
+
+
+class Covered(Fact):
+    """How much of an asset was compared."""
+
+    event: Literal["covered"] = "covered"
+    asset: str
+    coverage: Coverage
+
+
+class TeardownStarted(Fact):
+    event: Literal["teardown_started"] = "teardown_started"
+
+
+class Removed(Fact):
+    """Gone, and seen to be gone."""
+
+    event: Literal["removed"] = "removed"
+    thing: Thing
+
+
+class Remains(Fact):
+    """Could not be removed, or may not be."""
+
+    event: Literal["remains"] = "remains"
+    thing: Thing
+    reason: str
+
+
+class Aborted(Fact):
+    """The run was stopped on request, or by a bug."""
+
+    event: Literal["aborted"] = "aborted"
+    reason: str
+
+
+class Closed(Fact):
+    """The last event: calls per region, retries included."""
+
+    event: Literal["closed"] = "closed"
+    regions_called: dict[str, int]
+
+
+Event = (
+    Opened
+    | StepStarted
+    | StepFinished
+    | Intended
+    | Observed
+    | Learned
+    | Found
+    | Covered
+    | TeardownStarted
+    | Removed
+    | Remains
+    | Aborted
+    | Closed
+)
+
+
+class Entry(Fact):
+    """One line of a journal: an event, its number, its moment, and the hash of the line before."""
+
+    n: int
+    at: datetime
+    monotonic: float
+    """Seconds by the writer's monotonic clock: durations within one process come from here."""
+    prev: str
+    body: Annotated[Event, Field(discriminator="event")]

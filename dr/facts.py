@@ -1,0 +1,65 @@
+"""The names of facts: where steps, and later the timeline, meet. No two of them spell one differently."""
+
+INSTANT = "instant"
+CHOSEN = "chosen"
+RESTORABLE_AT_START = "restorable at start"
+
+
+def source_of(asset: str) -> str:
+    """What a restore must know of the source of a database."""
+    return f"source of {asset}"
+
+
+def instant_of(asset: str) -> str:
+    """The whole second that an asset's baseline brackets."""
+    return f"instant of {asset}"
+
+
+def baseline_of(asset: str) -> str:
+    """The document that holds an asset's baseline or manifest."""
+    return f"baseline of {asset}"
+
+
+def snapshot_baseline_of(asset: str) -> str:
+    """The document that holds the baseline around an asset's snapshot."""
+    return f"snapshot baseline of {asset}"
+
+
+def snapshot_of(asset: str) -> str:
+    """The ARN of the snapshot that this run took."""
+    return f"snapshot of {asset}"
+
+
+def recovery_point_of(asset: str) -> str:
+    """What an asset was restored from, in words for the report."""
+    return f"recovery point of {asset}"
+
+
+def restored(asset: str) -> str:
+    """The resource id of the scratch instance, or the location of the restored objects."""
+    return f"restored {asset}"
+
+
+def newest_heartbeat_of(asset: str) -> str:
+    """The moment of the newest heartbeat found in a restore."""
+    return f"newest heartbeat of {asset}"
+
+
+def database_of(asset: str) -> str:
+    """The database of an instance that references and assertions speak of."""
+    return f"database of {asset}"
+
+
+def available_at(asset: str) -> str:
+    """When a restore ended, by RDS's own event."""
+    return f"available at {asset}"
+
+
+def snapshot_instant_of(asset: str) -> str:
+    """The whole second of the newest transaction inside an asset's snapshot."""
+    return f"snapshot instant of {asset}"
+
+
+def manifests_of(asset: str) -> str:
+    """The documents that hold a bucket's manifests, by their instants."""
+    return f"manifests of {asset}"

@@ -1,0 +1,62 @@
+"""What a journal says of scratch, what AWS says of it, and the claim that follows when both agree."""
+
+from collections.abc import Collection, Iterable
+
+from dr.aws import rds, s3
+from dr.aws.clients import Aws
+from dr.claims import Creation, Description, ScratchClaim, claim_scratch
+from dr.estate import Estate
+from dr.events import Intended, Observed, Opened, Removed
+from dr.journal import Reading
+from dr.records import BackupRecord
+
+
+def creations(journal: Reading) -> list[Creation]:
+    """The scratch that a run created, or was about to create when it died; without what it removed."""
+    made: dict[str, Creation] = {}
+    run = ""
+    for event in journal.events:
+        match event:
+            case Opened():
+                run = event.run
+            case Intended(thing=thing) if thing.kind == "instance" or thing.kind == "objects":
+                # What is announced later on the same thing (a new password, its deletion) takes no knowledge away.
+                made.setdefault(str(thing), Creation(thing.kind, thing.name, thing.region, run, None))
+            case Observed(thing=thing, resource_id=str(resource_id)) if thing.kind == "instance":
+                made[str(thing)] = Creation(thing.kind, thing.name, thing.region, run, resource_id)
+            case Removed(thing=thing):
+                made.pop(str(thing), None)
+            case _:
+                pass
+    return list(made.values())
+
+
+def describe(aws: Aws, creation: Creation) -> Description | None:
+    """What AWS says of a thing now; None when there is no such thing."""
+    if creation.kind == "instance":
+        seen = rds.instance(aws, creation.region, creation.name, role="scratch")
+        return seen.description() if seen else None
+    bucket, _, prefix = creation.name.partition("/")
+    if next(iter(s3.versions(aws, creation.region, bucket, prefix, role="scratch")), None) is None:
+        return None
+    return Description("objects", creation.name, creation.region, None, {})
+
+
+def claim(aws: Aws, creation: Creation, protected: Collection[str]) -> ScratchClaim | None:
+    """The claim on a thing as it is now; None when there is no such thing. Raises Refused when the proof fails."""
+    thing = describe(aws, creation)
+    return claim_scratch(thing, creation, protected) if thing else None
+
+
+def protected_by(estate: Estate, records: Iterable[BackupRecord]) -> set[str]:
+    """The resource ids of the estate's databases as its backups recorded them, and every name that the estate gives."""
+    names = {
+        name
+        for application in estate.applications.values()
+        for name in (
+            *(database.instance for database in application.databases.values()),
+            *(bucket.bucket for bucket in application.buckets.values()),
+            *(bucket.copy_ for bucket in application.buckets.values()),
+        )
+    }
+    return names | {database.source.resource_id for record in records for database in record.databases.values()}

@@ -1,0 +1,66 @@
+"""How to reach a source database, and a restored one: names and secrets in, a login out."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from dr.aws import rds, secrets
+from dr.connection import Connection
+from dr.context import Context
+from dr.errors import Unable
+from dr.estate import Estate, SiteName
+from dr.postgres import Login
+
+
+def source_login(context: Context, asset: str, dbname: str | None = None) -> Login:
+    """The owner's login to the source in the primary site: to one database, or to the one it was created with."""
+    database = context.database(asset)
+    region = context.region("primary")
+    instance = rds.instance(context.aws, region, database.instance)
+    if instance is None:
+        raise Unable(f"instance {database.instance} is not in {region}", hint="is the estate's instance name right?")
+    secret = secrets.read(context.aws, region, database.owner_secret)
+    main = database.database or instance.database or "postgres"
+    return _login(context, instance, secret.username, secret.password, dbname or main)
+
+
+def restored_login(context: Context, asset: str, identifier: str, site: SiteName, dbname: str | None = None) -> Login:
+    """The owner's login to a scratch instance, by the one-time password that this run gave it."""
+    instance = rds.instance(context.aws, context.region(site), identifier, role="scratch")
+    if instance is None:
+        raise Unable(f"scratch instance {identifier} is gone", hint="did somebody sweep it? look at its events")
+    password = context.passwords.get(asset)
+    if password is None:
+        raise Unable(f"the one-time password of {identifier} died with the process that set it", hint="restore again")
+    main = context.database(asset).database or instance.database or "postgres"
+    return _login(context, instance, instance.master_username, password, dbname or main)
+
+
+def application_login(context: Context, asset: str, identifier: str, site: SiteName) -> Login:
+    """The application's own login to a scratch instance, with the secret that the site holds."""
+    instance = rds.instance(context.aws, context.region(site), identifier, role="scratch")
+    if instance is None:
+        raise Unable(f"scratch instance {identifier} is gone", hint="did somebody sweep it? look at its events")
+    secret = secrets.read(context.aws, context.region(site), context.database(asset).app_secret)
+    dbname = context.database(asset).database or instance.database or "postgres"
+    return _login(context, instance, secret.username, secret.password, dbname)
+
+
+def _login(context: Context, instance: rds.Instance, user: str, password: SecretStr, dbname: str) -> Login:
+    if instance.endpoint is None:
+        raise Unable(f"instance {instance.identifier} has no endpoint: it is {instance.status}")
+    return Login(
+        host=instance.endpoint.host,
+        port=instance.endpoint.port,
+        user=user,
+        password=password,
+        dbname=dbname,
+        ca=authority(context.connection, context.estate),
+        address=context.connection.address(instance.endpoint.host),
+    )
+
+
+def authority(connection: Connection, estate: Estate) -> Path | None:
+    """The file of certificates to trust: the connection file's, else the estate's."""
+    named = Path(estate.certificate_authority) if estate.certificate_authority else None
+    return connection.certificate_authority or named

@@ -1,0 +1,89 @@
+"""Choose T: the one moment to which every asset of the run is restored. Journaled before any restore begins."""
+
+from dr import catalog, facts
+from dr.context import Context
+from dr.records import Chosen, Limits
+from dr.records import choose_instant as rule
+from dr.recovery import AtPoint, RecoveryPoint, RecoveryWindow, parse_target, stamp
+from dr.runbook import ChooseInstant
+from dr.verification import Finding
+from dr.wait import until
+
+
+def choose_instant(step: ChooseInstant, context: Context) -> None:
+    """Ask the site what it holds, apply the rule, and wait until the window has reached a baseline's instant."""
+    plan = context.plan
+    region = context.region(step.site)
+    known = context.records()
+    sources = catalog.sources(context.aws, plan, context.application, known)
+    target = parse_target(plan.target)
+    limits = catalog.limits(context.aws, plan, context.application, sources)
+    if (newest := limits.latest()) is not None:
+        context.learn(facts.RESTORABLE_AT_START, stamp(newest))
+    points = {
+        point.identifier: point
+        for asset in plan.databases
+        for point in catalog.points(context.aws, region, step.site, asset, context.database(asset).instance)
+        if point.status == "available"
+    }
+    chosen = rule(target, known, limits, sources, {name: point.time for name, point in points.items()})
+    context.learn(facts.INSTANT, stamp(chosen.instant))
+    context.learn(facts.CHOSEN, chosen.model_dump(mode="json"))
+    context.say(f"instant {stamp(chosen.instant)}: {chosen.reason}")
+    if not isinstance(target, AtPoint):
+        limits = _wait_for_windows(step, context, chosen, sources)
+    for asset, window in limits.windows.items():
+        name = chosen.snapshots.get(asset)
+        held = points[name] if name else window
+        context.learn(
+            facts.recovery_point_of(asset), f"snapshot {name}" if name else f"{window.backup_arn or window.resource_id}"
+        )
+        context.find(asset, _judge(asset, held, region, chosen))
+    for asset in plan.buckets:
+        bucket = context.bucket(asset)
+        name = bucket.bucket if step.site == "primary" else bucket.copy_
+        context.learn(facts.recovery_point_of(asset), f"s3://{name}, versions of the instant")
+        arrived = limits.objects.get(asset)
+        # A committed backup has seen every object of its instant there; for any other, the newest heartbeat tells.
+        proven = chosen.record is not None or (arrived is not None and arrived >= chosen.instant)
+        context.find(
+            asset,
+            Finding(
+                check="recovery_point",
+                level="L0",
+                outcome="passed" if proven else "errored",
+                subject=f"s3://{name}",
+                expected=f"objects up to {stamp(chosen.instant)}",
+                observed=f"heartbeat object of {stamp(arrived)}" if arrived else "no heartbeat object",
+            ),
+        )
+
+
+def _wait_for_windows(step: ChooseInstant, context: Context, chosen: Chosen, sources: dict[str, str]) -> Limits:
+    def look() -> Limits:
+        return catalog.limits(context.aws, context.plan, context.application, sources)
+
+    return until(
+        look,
+        lambda limits: all(window.holds(chosen.instant) for window in limits.windows.values()),
+        what=f"the {step.site} site's windows to reach {stamp(chosen.instant)}",
+        clock=context.clock,
+        deadline=context.deadline(step.timeout),
+        every=context.interval(30),
+        shown=lambda limits: "; ".join(f"{asset}: {window.shown()}" for asset, window in limits.windows.items()),
+    )
+
+
+def _judge(asset: str, held: RecoveryPoint | RecoveryWindow, region: str, chosen: Chosen) -> Finding:
+    """L0: what is restored from is where it was promised, and it is encrypted."""
+    arn = held.arn if isinstance(held, RecoveryPoint) else held.backup_arn
+    shown = f"{arn or asset}, {f'of {stamp(held.time)}' if isinstance(held, RecoveryPoint) else held.shown()}"
+    elsewhere = arn is not None and f":{region}:" not in arn
+    return Finding(
+        check="recovery_point",
+        level="L0",
+        outcome="failed" if elsewhere or not held.encrypted else "passed",
+        subject=asset,
+        expected=f"an encrypted recovery point in {region} that reaches {stamp(chosen.instant)}",
+        observed=f"{shown}, {'encrypted' if held.encrypted else 'not encrypted'}",
+    )

@@ -1,0 +1,46 @@
+"""Write the record that makes a backup count. It comes last, so a backup that was cut short has none."""
+
+from pydantic import TypeAdapter
+
+from dr import facts
+from dr.context import Context
+from dr.records import BackupRecord, BucketRecord, DatabaseRecord, Document
+from dr.recovery import SourceFacts
+from dr.runbook import CommitBackup
+
+
+def commit_backup(step: CommitBackup, context: Context) -> None:
+    """Name every document of this backup by its hash, in one document of its own."""
+    plan = context.plan
+    names = {step.asset: step.snapshot for step in plan.steps if step.action == "take_snapshot"}
+    databases = {
+        asset: DatabaseRecord(
+            source=SourceFacts.model_validate(context.fact(facts.source_of(asset))),
+            database=str(context.fact(facts.database_of(asset))),
+            instant=context.moment(facts.instant_of(asset)),
+            baseline=Document.model_validate(context.fact(facts.baseline_of(asset))),
+            snapshot=names[asset],
+            snapshot_baseline=Document.model_validate(context.fact(facts.snapshot_baseline_of(asset))),
+        )
+        for asset in plan.databases
+    }
+    buckets = {
+        asset: BucketRecord(
+            bucket=context.bucket(asset).bucket,
+            copy_=context.bucket(asset).copy_,
+            manifests=TypeAdapter(dict[str, Document]).validate_python(context.fact(facts.manifests_of(asset))),
+        )
+        for asset in plan.buckets
+    }
+    record = BackupRecord(
+        run=plan.run,
+        application=plan.application,
+        instant=min(database.instant for database in databases.values()),
+        committed_at=context.clock.now(),
+        databases=databases,
+        buckets=buckets,
+    )
+    document = context.store.create(
+        f"backups/{plan.application}/{plan.run}.json", record.model_dump_json(by_alias=True).encode()
+    )
+    context.say(f"committed {document.name} in the {step.site} site's control store {context.store.shown}")

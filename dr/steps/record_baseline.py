@@ -1,0 +1,53 @@
+"""Record what is true of a database around one whole second, while it goes on being written to."""
+
+import secrets
+
+from dr import baseline, facts
+from dr.aws import rds
+from dr.context import Context
+from dr.errors import Unable
+from dr.recovery import stamp
+from dr.runbook import RecordBaseline
+from dr.sources import source_login
+from dr.verification import Finding
+
+
+def record_baseline(step: RecordBaseline, context: Context) -> None:
+    """Open the bracket, read both of its sides, and put the baseline into the control store."""
+    database = context.database(step.asset)
+    source = rds.instance(context.aws, context.region(step.site), database.instance)
+    if source is None:
+        raise Unable(f"instance {database.instance} is not in {context.region(step.site)}")
+    recorded = baseline.capture(
+        step.asset,
+        source.resource_id,
+        lambda dbname: source_login(context, step.asset, dbname),
+        context.clock,
+        seed=secrets.randbits(63),
+        first=database.database or source.database or "postgres",
+        say=context.say,
+    )
+    for name, held in recorded.databases.items():
+        for key, table in held.tables.items():
+            if table.unread:
+                context.find(
+                    step.asset,
+                    Finding(
+                        check="content",
+                        level="L4",
+                        outcome="errored",
+                        subject=f"{name}.{key}",
+                        detail=f"not in the baseline: {table.unread}",
+                    ),
+                )
+    document = context.store.create(
+        f"baselines/{step.asset}/{stamp(recorded.instant)}-{context.plan.run}.json",
+        recorded.model_dump_json(by_alias=True).encode(),
+    )
+    context.learn(
+        facts.source_of(step.asset),
+        source.facts().model_dump(mode="json"),
+    )
+    context.learn(facts.database_of(step.asset), database.database or source.database or "postgres")
+    context.learn(facts.instant_of(step.asset), stamp(recorded.instant))
+    context.learn(facts.baseline_of(step.asset), document.model_dump())

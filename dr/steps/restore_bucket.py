@@ -1,0 +1,46 @@
+"""Restore a bucket's objects of the instant, below a prefix of a scratch bucket that exists already."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from dr import facts
+from dr.aws import s3
+from dr.context import Context
+from dr.events import Thing
+from dr.object_versions import Wanted, standing_at
+from dr.runbook import RestoreBucket
+
+AT_ONCE = 8
+
+
+def restore_bucket(step: RestoreBucket, context: Context) -> None:
+    """Copy, on the server's side, every version that stood at the instant or that a row of the instant may still name.
+
+    Writes a map from source version to new version into the run's folder: rows name the source's versions.
+    """
+    region = context.region(step.site)
+    bucket = context.bucket(step.asset)
+    source = bucket.bucket if step.site == "primary" else bucket.copy_
+    standing = standing_at(s3.versions(context.aws, region, source), context.moment(facts.INSTANT))
+    # A key that was surely deleted by then is left out: a row that still names it must not find it.
+    wanted = [one for one in standing if one.chosen or one.candidates]
+    thing = Thing(kind="objects", name=f"{step.bucket}/{step.prefix}", region=region)
+    context.intend("CopyObject", thing)
+
+    def copy(one: Wanted) -> list[tuple[str, str, str]]:
+        context.clock.sleep(0)  # where a request to stop ends this, between two objects
+        # Oldest first, so that the version of the instant is the current one in scratch too.
+        return [
+            (
+                one.key,
+                version,
+                s3.copy_version(context.aws, region, source, one.key, version, step.bucket, step.prefix + one.key),
+            )
+            for version in reversed(one.versions)
+        ]
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        copied = [row for rows in pool.map(copy, wanted) for row in rows]
+    context.observe("CopyObject", thing)
+    context.keep(f"versions-{step.asset}.json", copied)
+    context.learn(facts.restored(step.asset), f"s3://{step.bucket}/{step.prefix}")
+    context.say(f"{step.asset}: {len(copied)} versions of {len(wanted)} objects copied")

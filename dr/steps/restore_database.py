@@ -1,0 +1,103 @@
+"""Restore a database into a scratch instance: isolated, not public, without backups, its password known to us only."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from pydantic import SecretStr
+
+from dr import catalog, facts
+from dr.aws import changes, ec2, rds, restores
+from dr.aws.codes import kind
+from dr.claims import tags
+from dr.context import Context
+from dr.errors import AwsError, Refused, Unable
+from dr.events import Thing
+from dr.records import Chosen
+from dr.recovery import SourceFacts, choose_point, stamp
+from dr.runbook import RestoreDatabase
+from dr.scratch import claim, creations
+from dr.waiting import instance_available
+
+
+def restore_database(step: RestoreDatabase, context: Context) -> None:
+    """Ask for the restore, wait for it, and take the password that came with production's data out of use."""
+    region = context.region(step.site)
+    deadline = context.deadline(step.timeout)
+    asked = context.clock.now()
+    _ask(step, context)
+    instance_available(context, region, step.instance, deadline)
+    _note_the_moment(step, context, asked)
+    made = next(one for one in creations(context.journal.reading()) if one.name == step.instance)
+    claimed = claim(context.aws, made, context.protected)
+    if claimed is None:
+        raise Unable(f"scratch instance {step.instance} vanished", hint="look at its events")
+    password = SecretStr(secrets.token_urlsafe(32))
+    thing = Thing(kind="instance", name=step.instance, region=region)
+    context.intend("ModifyDBInstance", thing)
+    changes.set_master_password(context.aws, claimed, password)
+    context.observe("ModifyDBInstance", thing, claimed.resource_id)
+    ready = instance_available(context, region, step.instance, deadline)
+    if ready.public:
+        raise Unable(f"scratch instance {step.instance} is publicly accessible", hint="look at its subnet group")
+    context.passwords[step.asset] = password
+    context.learn(facts.restored(step.asset), ready.resource_id)
+
+
+def _note_the_moment(step: RestoreDatabase, context: Context, asked: datetime) -> None:
+    """When the restore ended by RDS's own event: our polling rounds every moment up to the next look."""
+    # RDS's clock may be a little behind ours.
+    since = asked - timedelta(seconds=5)
+    for event in rds.events(context.aws, context.region(step.site), step.instance, since):
+        if event.message.startswith("Restored"):
+            context.learn(facts.available_at(step.asset), stamp(event.at))
+            return
+
+
+def _ask(step: RestoreDatabase, context: Context) -> None:
+    """Make the request, with the next instance class whenever one has no capacity."""
+    region = context.region(step.site)
+    scratch = context.site(step.site).scratch
+    if scratch is None:
+        raise Refused(f"the {step.site} site has no scratch section")
+    group = ec2.security_group(context.aws, region, scratch.security_group)
+    thing = Thing(kind="instance", name=step.instance, region=region)
+    source = _source(context, step.asset)
+    for instance_class in scratch.classes:
+        request = restores.RestoreRequest(
+            name=step.instance,
+            instance_class=instance_class,
+            subnet_group=scratch.subnet_group,
+            security_group_id=group,
+            parameter_group=scratch.parameter_group,
+            tags=tags(context.plan.run, step.asset, "scratch", context.plan.expires_at),
+            source=source,
+        )
+        context.intend("RestoreDBInstance", thing)
+        try:
+            resource_id = _restore(step, context, request)
+        except AwsError as problem:
+            if kind(problem.code) != "capacity" or instance_class == scratch.classes[-1]:
+                raise
+            context.say(f"{step.instance}: no capacity for {instance_class}; trying the next class")
+        else:
+            context.observe("RestoreDBInstance", thing, resource_id)
+            return
+
+
+def _restore(step: RestoreDatabase, context: Context, request: restores.RestoreRequest) -> str:
+    region = context.region(step.site)
+    chosen = Chosen.model_validate(context.fact(facts.CHOSEN))
+    if identifier := chosen.snapshots.get(step.asset):
+        held = catalog.points(context.aws, region, step.site, step.asset, context.database(step.asset).instance)
+        point = choose_point(held, identifier, step.site)
+        return restores.restore_from_snapshot(context.aws, region, request, point).resource_id
+    window = catalog.window(context.aws, region, step.site, step.asset, request.source.resource_id)
+    return restores.restore_to_time(context.aws, region, request, window, chosen.instant).resource_id
+
+
+def _source(context: Context, asset: str) -> SourceFacts:
+    """What the newest backup recorded of the source: in an outage the source itself cannot be asked."""
+    for record in sorted(context.records(), key=lambda one: one.instant, reverse=True):
+        if asset in record.databases:
+            return record.databases[asset].source
+    raise Refused(f"no committed backup knows {asset}", hint="run `dr backup` first")

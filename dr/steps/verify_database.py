@@ -1,0 +1,81 @@
+"""Ask every check that looks at one restored instance, and journal each answer."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from dr import facts
+from dr.baselines import baseline_for
+from dr.checks import assertions, content, heartbeat, opens, schema, structure
+from dr.context import Context
+from dr.errors import Unable
+from dr.estate import Assertion
+from dr.events import Covered
+from dr.plan import LEVEL_OF
+from dr.recovery import stamp
+from dr.runbook import RestoreDatabase, VerifyDatabase
+from dr.sources import application_login, restored_login
+from dr.verification import Finding, InstanceBaseline, asked
+
+
+def verify_database(step: VerifyDatabase, context: Context) -> None:
+    """Every expected check answers: with what it found, or with why it could not look."""
+    asset = step.asset
+    expected = context.plan.expected_checks[asset]
+    identifier = next(
+        other.instance for other in context.plan.steps if isinstance(other, RestoreDatabase) and other.asset == asset
+    )
+    owner = restored_login(context, asset, identifier, step.site)
+
+    def ask(checks: Sequence[str], look: Callable[[], Sequence[Finding]]) -> None:
+        wanted = [check for check in checks if check in expected]
+        if not wanted:
+            return
+        context.say(f"{asset}: {', '.join(wanted)} …")
+        for finding in asked(wanted[0], LEVEL_OF[wanted[0]], asset, look):
+            context.find(asset, finding)
+
+    def with_baseline(look: Callable[[InstanceBaseline], Sequence[Finding]]) -> Callable[[], Sequence[Finding]]:
+        return lambda: look(baseline_for(context, asset))
+
+    def compared(baseline: InstanceBaseline) -> Sequence[Finding]:
+        findings, coverage = content.check(owner.to, baseline, first=owner.dbname, pause=lambda: context.clock.sleep(0))
+        context.journal.append(Covered(asset=asset, coverage=coverage))
+        return findings
+
+    def beating() -> Sequence[Finding]:
+        finding, seen = heartbeat.check(owner, context.moment(facts.INSTANT), _maybe(context, asset), subject=asset)
+        if seen.newest_until:
+            context.learn(facts.newest_heartbeat_of(asset), stamp(seen.newest_until.at))
+        return [finding]
+
+    def opening() -> Sequence[Finding]:
+        known = _maybe(context, asset)
+        application = application_login(context, asset, identifier, step.site)
+        return opens.check(application, server_version=known.server_version if known else None, subject=asset)
+
+    def asserted() -> Sequence[Finding]:
+        mine = [one for one in context.application.assertions if one.database == asset]
+        # Each on its own: one that cannot be put must not take the answers of the others with it.
+        return [finding for one in mine for finding in asked("assertions", "L8", asset, partial(answer, one))]
+
+    def answer(assertion: Assertion) -> Sequence[Finding]:
+        return [assertions.check(owner, assertion, subject=asset)]
+
+    ask(["opens"], opening)
+    ask(["heartbeat"], beating)
+    # Content before structure: it reads every row, and so wakes storage that is still being loaded from S3.
+    ask(["content"], with_baseline(compared))
+    ask(
+        ["schema", "extensions", "roles", "sequences"],
+        with_baseline(lambda baseline: schema.check(owner.to, baseline, first=owner.dbname)),
+    )
+    ask(["assertions"], asserted)
+    ask(["structure"], lambda: structure.check(owner.to, first=owner.dbname))
+
+
+def _maybe(context: Context, asset: str) -> InstanceBaseline | None:
+    """The baseline where there is one: some checks can answer without it, and say what they then could not compare."""
+    try:
+        return baseline_for(context, asset)
+    except Unable:
+        return None

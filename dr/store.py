@@ -1,0 +1,124 @@
+"""The control store: a folder, or a versioned bucket in the recovery region. What must survive the loss of a region.
+
+Holds baselines, manifests and backup records under names that are never given twice: a document is created once, and
+what reads it later knows what it must hash to.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from dr.aws import s3
+from dr.aws.clients import Aws
+from dr.errors import Refused, Unable
+from dr.journal import sync_folder
+from dr.records import Document
+
+
+class Store(Protocol):
+    """Named documents. Names are relative, with slashes."""
+
+    shown: str
+
+    def create(self, name: str, content: bytes) -> Document:
+        """Write a document that does not exist yet. Raises Refused when it does."""
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a document. Raises Unable when it is not there."""
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Every name that begins with a prefix, in order."""
+
+
+class FolderStore:
+    """A folder on this machine: good for one operator, and for the lab."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.shown = str(root)
+
+    def create(self, name: str, content: bytes) -> Document:
+        path = self.root / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise Unable(f"control store: cannot create {path.parent}: {problem.strerror}") from problem
+        # A name of its own: whoever loses must not take away what the winner is still writing.
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        try:
+            with draft.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            # A link, unlike a rename, fails when the name is taken: two writers cannot both win.
+            os.link(draft, path)
+            sync_folder(path.parent)
+        except FileExistsError as problem:
+            raise Refused(
+                f"{path}: already exists", hint="documents of the control store are written once"
+            ) from problem
+        except OSError as problem:
+            raise Unable(f"control store: cannot write {path}: {problem.strerror}") from problem
+        finally:
+            with suppress(FileNotFoundError):
+                draft.unlink()
+        return Document(name=name, sha256=hashlib.sha256(content).hexdigest())
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as problem:
+            raise Unable(f"control store: cannot read {self.root / name}: {problem.strerror}") from problem
+
+    def names(self, prefix: str) -> Iterator[str]:
+        folder = self.root / prefix.rpartition("/")[0]
+        found = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        yield from sorted(
+            name for name in (path.relative_to(self.root).as_posix() for path in found) if name.startswith(prefix)
+        )
+
+
+def verified(store: Store, document: Document) -> bytes:
+    """Read a document and prove that it is the one that was recorded. Raises Unable when it is not."""
+    content = store.read(document.name)
+    if hashlib.sha256(content).hexdigest() != document.sha256:
+        raise Unable(
+            f"control store: {document.name} in {store.shown} is not what the backup recorded",
+            hint="it was changed or cut short afterwards; take a new backup",
+        )
+    return content
+
+
+class BucketStore:
+    """A versioned bucket in the recovery region: good for a team, and for a day on which the laptop is gone too."""
+
+    def __init__(self, aws: Aws, region: str, bucket: str, prefix: str) -> None:
+        self._aws = aws
+        self._region = region
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.shown = f"s3://{bucket}/{self._prefix}"
+
+    def create(self, name: str, content: bytes) -> Document:
+        if not s3.put_if_absent(self._aws, self._region, self._bucket, self._prefix + name, content):
+            raise Refused(f"{self.shown}{name}: already exists", hint="documents of the control store are written once")
+        return Document(name=name, sha256=hashlib.sha256(content).hexdigest())
+
+    def read(self, name: str) -> bytes:
+        return s3.read(self._aws, self._region, self._bucket, self._prefix + name)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        for key in s3.list_keys(self._aws, self._region, self._bucket, self._prefix + prefix):
+            yield key.removeprefix(self._prefix)
+
+
+def open_store(location: str, aws: Aws, region: str) -> tuple[Store, Path]:
+    """The control store at a location, and the folder on this machine that holds the runs made from here."""
+    if not location.startswith("s3://"):
+        return FolderStore(Path(location)), Path(location)
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    return BucketStore(aws, region, bucket, prefix), Path(".firedrill") / "runs"

@@ -1,0 +1,133 @@
+"""Find scratch that nobody looks after any more, and remove what can be proven ours.
+
+Abandoned is what a dead run left: its journal is on this machine and no process holds it. Expired is what outlived its
+expiry tag, whoever made it. What carries our tags but stands in no journal here is shown and left alone: tags prove
+nothing by themselves.
+"""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from dr import catalog, journal
+from dr.aws import tagging
+from dr.claims import TAG_PURPOSE, TAG_RUN, Creation
+from dr.clock import Deadline, SystemClock
+from dr.drill import House
+from dr.errors import FiredrillError, Refused
+from dr.events import Opened, Thing
+from dr.journal import FILE, Reading
+from dr.recovery import stamp
+from dr.scratch import creations, describe, protected_by
+from dr.teardown import remove
+
+Fate = Literal["removed", "would be removed", "left alone", "remains"]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One thing that a sweep came across, and what became of it."""
+
+    thing: str
+    run: str
+    fate: Fate
+    reason: str
+
+
+def sweep(house: House, *, dry_run: bool, say: Callable[[str], None]) -> list[Swept]:
+    """Go through every journal in the store, then through what the tagging API knows in both regions.
+
+    What goes wrong with one run, or with one region, is part of the result: it must not keep other scratch alive.
+    Raises Refused where there is no store to look into.
+    """
+    if not house.runs.is_dir():
+        raise Refused(
+            f"no run was ever journaled in {house.runs}",
+            hint="sweep from where the runs were started, with their estate",
+        )
+    found: list[Swept] = []
+    protected = protected_by(house.estate, [])
+    for name in house.estate.applications:
+        try:
+            protected |= protected_by(house.estate, catalog.records(house.store, name))
+        except FiredrillError as problem:
+            found.append(Swept("backup records", name, "left alone", problem.message))
+    folders = sorted(path.parent for path in house.runs.glob(f"*/{FILE}"))
+    for folder in folders:
+        try:
+            found += _sweep_run(house, folder, protected, dry_run, say)
+        except FiredrillError as problem:
+            found.append(Swept("scratch", folder.name, "remains", problem.message))
+    if not dry_run:
+        _receipt(house, found, clock=SystemClock())
+    return found + list(_strangers(house, {folder.name for folder in folders}))
+
+
+def _receipt(house: House, found: list[Swept], clock: SystemClock) -> None:
+    """What a sweep removed, and what it could not, stays in the control store: nobody has to believe a terminal."""
+    touched = [asdict(one) for one in found if one.fate in ("removed", "remains")]
+    if touched:
+        house.store.create(f"sweeps/{stamp(clock.now())}.json", json.dumps(touched, indent=2).encode())
+
+
+def _sweep_run(
+    house: House, folder: Path, protected: set[str], dry_run: bool, say: Callable[[str], None]
+) -> Iterator[Swept]:
+    reading = journal.read(folder / FILE)
+    left = creations(reading)
+    if not left:
+        return
+    clock = SystemClock()
+    if reason := _at_work(folder, reading, clock):
+        for creation in left:
+            yield Swept(_shown(creation), folder.name, "left alone", reason)
+        return
+    for creation in left:
+        if describe(house.aws, creation) is None:
+            continue
+        if dry_run:
+            yield Swept(_shown(creation), folder.name, "would be removed", "its run is over")
+            continue
+        say(f"removing {_shown(creation)} of {folder.name} …")
+        try:
+            deadline = Deadline.within(clock, max(120.0, 3600 / house.connection.time_scale))
+            remove(house.aws, creation, protected, clock, deadline, max(0.2, 10 / house.connection.time_scale))
+        except FiredrillError as problem:
+            yield Swept(_shown(creation), folder.name, "remains", str(problem))
+        else:
+            yield Swept(_shown(creation), folder.name, "removed", "its run is over")
+
+
+def _at_work(folder: Path, reading: Reading, clock: SystemClock) -> str:
+    """Why a run may still be at work; empty when it is over. Another machine's lock cannot be seen: expiry decides."""
+    opened = reading.events[0]
+    if not isinstance(opened, Opened):
+        raise Refused(f"journal {folder / FILE} does not begin with `opened`")
+    if journal.alive(folder / FILE):
+        return "its run is still at work"
+    expires = datetime.fromisoformat(str(opened.plan.get("expires_at")))
+    if opened.host != socket.gethostname() and clock.now() < expires:
+        return f"its run was started on {opened.host}; this machine may remove it from {stamp(expires)} on"
+    return ""
+
+
+def _strangers(house: House, known: set[str]) -> Iterator[Swept]:
+    for site in ("primary", "recovery"):
+        region = house.estate.site(site).region
+        try:
+            tagged = tagging.tagged(house.aws, region)
+        except FiredrillError as problem:
+            yield Swept(f"everything tagged in {region}", "", "left alone", problem.message)
+            continue
+        for arn, tags in tagged:
+            run = tags.get(TAG_RUN, "")
+            if tags.get(TAG_PURPOSE) == "scratch" and run not in known:
+                yield Swept(arn, run, "left alone", "no journal here created it; sweep from where its run was started")
+
+
+def _shown(creation: Creation) -> str:
+    return str(Thing(kind=creation.kind, name=creation.name, region=creation.region))

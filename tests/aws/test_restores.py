@@ -1,0 +1,200 @@
+"""What a restore says on the wire: every setting whose default is dangerous, each time."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dr import claims
+from dr.aws.restores import RestoreRequest, restore_from_snapshot, restore_to_time
+from dr.errors import AwsError, Refused
+from dr.recovery import RecoveryPoint, RecoveryWindow, SourceFacts
+
+from .scripted import OTHER, REGION, refusal, server
+
+T = datetime(2026, 11, 20, 2, 15, tzinfo=UTC)
+SOURCE = SourceFacts(
+    identifier="orders",
+    arn=f"arn:aws:rds:{OTHER}:123456789012:db:orders",
+    resource_id="db-SOURCE",
+    engine="postgres",
+    engine_version="15.5",
+    instance_class="db.m6g.large",
+    storage_type="gp3",
+    allocated_gib=100,
+    iops=3000,
+    throughput=125,
+    port=5433,
+    master_username="owner",
+    database="orders",
+    encrypted=True,
+    kms_key="k",
+    lifecycle_support=None,
+)
+REQUEST = RestoreRequest(
+    name="firedrill-x",
+    instance_class="db.t4g.medium",
+    subnet_group="scratch",
+    security_group_id="sg-1",
+    parameter_group="scratch-pg15",
+    tags=claims.tags("r-test-a-1", "orders", "scratch", T),
+    source=SOURCE,
+)
+WINDOW = RecoveryWindow(
+    asset="orders",
+    site="recovery",
+    backup_arn=f"arn:aws:rds:{REGION}:123456789012:auto-backup:ab-1",
+    resource_id="db-SOURCE",
+    earliest=T - timedelta(days=1),
+    latest=T,
+    encrypted=True,
+    status="replicating",
+)
+POINT = RecoveryPoint(
+    asset="orders", site="recovery", kind="copy", identifier="snap", arn="a", time=T, status="available", encrypted=True
+)
+STATED = {
+    "DBInstanceClass": "db.t4g.medium",
+    "DBSubnetGroupName": "scratch",
+    "VpcSecurityGroupIds.VpcSecurityGroupId.1": "sg-1",
+    "DBParameterGroupName": "scratch-pg15",
+    "Port": "5433",
+    "StorageType": "gp3",
+    "EngineLifecycleSupport": "open-source-rds-extended-support",
+    "BackupRetentionPeriod": "0",
+    "DeletionProtection": "false",
+    "MultiAZ": "false",
+    "PubliclyAccessible": "false",
+    "AutoMinorVersionUpgrade": "false",
+    "CopyTagsToSnapshot": "false",
+    "EnableIAMDatabaseAuthentication": "false",
+    "Tags.Tag.1.Key": "firedrill:asset",
+    "Tags.Tag.1.Value": "orders",
+    "Tags.Tag.2.Key": "firedrill:expires",
+    "Tags.Tag.2.Value": "2026-11-20T02:15:00Z",
+    "Tags.Tag.3.Key": "firedrill:purpose",
+    "Tags.Tag.3.Value": "scratch",
+    "Tags.Tag.4.Key": "firedrill:run",
+    "Tags.Tag.4.Value": "r-test-a-1",
+}
+
+
+def answer(action: str, **fields: str) -> tuple[int, str, str]:
+    given = {
+        "DBInstanceIdentifier": "firedrill-x",
+        "DBInstanceArn": "arn",
+        "DbiResourceId": "db-NEW",
+        "Engine": "postgres",
+        "DBInstanceClass": "db.t4g.medium",
+        "DBInstanceStatus": "creating",
+    } | fields
+    inner = "".join(f"<{name}>{value}</{name}>" for name, value in given.items())
+    listed = f"<DBInstances><DBInstance>{inner}</DBInstance></DBInstances>"
+    one = f"<DBInstance>{inner}</DBInstance>"
+    result = listed if action == "DescribeDBInstances" else one
+    return 200, "text/xml", f"<{action}Response><{action}Result>{result}</{action}Result></{action}Response>"
+
+
+def to_time(window: RecoveryWindow = WINDOW, request: RestoreRequest = REQUEST, time: datetime = T) -> dict[str, str]:
+    with server(answer("RestoreDBInstanceToPointInTime")) as made:
+        instance = restore_to_time(made.aws(), REGION, request, window, time)
+        assert (instance.resource_id, instance.endpoint, instance.standing) == ("db-NEW", None, "pending")
+        return made.form("RestoreDBInstanceToPointInTime")
+
+
+def test_a_replicated_backup_is_named_by_its_arn_alone() -> None:
+    assert to_time() == STATED | {
+        "TargetDBInstanceIdentifier": "firedrill-x",
+        "SourceDBInstanceAutomatedBackupsArn": WINDOW.backup_arn,
+        "RestoreTime": "2026-11-20T02:15:00Z",
+    }
+
+
+def test_a_backup_of_this_region_is_named_by_the_resource_id_alone() -> None:
+    sent = to_time(WINDOW.model_copy(update={"backup_arn": None}))
+    assert sent == STATED | {
+        "TargetDBInstanceIdentifier": "firedrill-x",
+        "SourceDbiResourceId": "db-SOURCE",
+        "RestoreTime": "2026-11-20T02:15:00Z",
+    }
+
+
+def test_a_snapshot_restore_states_the_same() -> None:
+    with server(answer("RestoreDBInstanceFromDBSnapshot")) as made:
+        restore_from_snapshot(made.aws(), REGION, REQUEST, POINT)
+        sent = made.form("RestoreDBInstanceFromDBSnapshot")
+    assert sent == STATED | {"DBInstanceIdentifier": "firedrill-x", "DBSnapshotIdentifier": "snap"}
+
+
+def test_the_account_is_asserted_before_the_restore() -> None:
+    with server(answer("RestoreDBInstanceFromDBSnapshot")) as made:
+        restore_from_snapshot(made.aws(), REGION, REQUEST, POINT)
+        assert [one["Action"] for one in made.asked] == ["GetCallerIdentity", "RestoreDBInstanceFromDBSnapshot"]
+
+
+def test_other_zones_are_sent_as_utc() -> None:
+    sent = to_time(time=datetime.fromisoformat("2026-11-20T03:15:00+01:00"))
+    assert sent["RestoreTime"] == "2026-11-20T02:15:00Z"
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"storage_type": "gp3", "allocated_gib": 500, "iops": 12000, "throughput": 500}, ("12000", "500")),
+        ({"storage_type": "io2", "allocated_gib": 100, "iops": 5000, "throughput": None}, ("5000", None)),
+        ({"storage_type": "gp3", "allocated_gib": 399}, (None, None)),
+    ],
+)
+def test_speeds_are_stated_where_aws_lets_us(facts: dict[str, Any], expected: tuple[str | None, str | None]) -> None:
+    sent = to_time(request=REQUEST.model_copy(update={"source": SOURCE.model_copy(update=facts)}))
+    assert (sent.get("Iops"), sent.get("StorageThroughput")) == expected
+    assert sent["StorageType"] == facts["storage_type"]
+
+
+def test_the_sources_own_lifecycle_support_is_kept() -> None:
+    off = "open-source-rds-extended-support-disabled"
+    source = SOURCE.model_copy(update={"lifecycle_support": off})
+    assert to_time(request=REQUEST.model_copy(update={"source": source}))["EngineLifecycleSupport"] == off
+
+
+@pytest.mark.parametrize(
+    ("window", "time", "complaint"),
+    [
+        (WINDOW, T + timedelta(seconds=1), "outside of the recovery window"),
+        (WINDOW, T - timedelta(days=2), "outside of the recovery window"),
+        (WINDOW, T.replace(tzinfo=None), "not a whole second with a zone"),
+        (WINDOW, T - timedelta(milliseconds=1), "not a whole second with a zone"),
+        (WINDOW.model_copy(update={"resource_id": "db-OTHER"}), T, "is of db-OTHER"),
+        (WINDOW.model_copy(update={"latest": None}), T, "empty"),
+        (WINDOW.model_copy(update={"backup_arn": f"arn:aws:rds:{OTHER}:1:auto-backup:ab-1"}), T, "is not in"),
+    ],
+)
+def test_what_cannot_be_restored_is_refused_before_anything_is_sent(
+    window: RecoveryWindow, time: datetime, complaint: str
+) -> None:
+    with server(refusal("Unexpected")) as made:
+        with pytest.raises(Refused, match=complaint):
+            restore_to_time(made.aws(), REGION, REQUEST, window, time)
+        assert made.asked == []
+
+
+def test_an_instance_without_tags_of_its_own_is_refused() -> None:
+    with server(refusal("Unexpected")) as made, pytest.raises(Refused, match="would lack the tags firedrill:asset"):
+        restore_from_snapshot(made.aws(), REGION, REQUEST.model_copy(update={"tags": {"a": "b"}}), POINT)
+
+
+def tag_list(tags: dict[str, str]) -> str:
+    return "".join(f"<Tag><Key>{key}</Key><Value>{value}</Value></Tag>" for key, value in tags.items())
+
+
+def test_the_instance_of_an_earlier_attempt_is_adopted() -> None:
+    ours = answer("DescribeDBInstances", TagList=tag_list(dict(REQUEST.tags)), DBInstanceStatus="available")
+    with server(refusal("DBInstanceAlreadyExists"), ours) as made:
+        assert restore_from_snapshot(made.aws(), REGION, REQUEST, POINT).status == "available"
+
+
+def test_somebody_elses_instance_is_not_adopted() -> None:
+    theirs = answer("DescribeDBInstances", TagList=tag_list(dict(REQUEST.tags) | {"firedrill:run": "another"}))
+    with server(refusal("DBInstanceAlreadyExists"), theirs) as made, pytest.raises(AwsError) as caught:
+        restore_from_snapshot(made.aws(), REGION, REQUEST, POINT)
+    assert caught.value.code == "DBInstanceAlreadyExists"

@@ -1,0 +1,98 @@
+"""One seeded lab for all tests of a worker that need one: real PostgreSQL, real HTTP, a workload that never pauses."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ESTATE = Path(__file__).parent.parent / "runbooks" / "estate.yaml"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab, and the surroundings that a command needs to reach it."""
+
+    home: Path
+    folder: Path
+    """Where the estate of the tests and its control store stand."""
+
+    @property
+    def connection(self) -> Path:
+        return self.home / "connection.json"
+
+    @property
+    def estate(self) -> Path:
+        return self.folder / "estate.yaml"
+
+    def surroundings(self, **more: str) -> dict[str, str]:
+        """The environment of a person who uses this lab, and nothing of whoever runs the tests."""
+        mine = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DR_"))}
+        return mine | {
+            "DR_LAB": str(self.home),
+            "DR_CONNECTION": str(self.connection),
+            "DR_ESTATE": str(self.estate),
+            **more,
+        }
+
+    def dr(self, *arguments: str, timeout: float = 240, **more: str) -> "subprocess.CompletedProcess[str]":
+        """Run one command as a person would."""
+        return subprocess.run(
+            [sys.executable, "-m", "dr", *arguments],
+            env=self.surroundings(**more),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """What one command prints as JSON, whatever its exit code."""
+        done = self.dr(*arguments, "--json")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def status(self) -> Any:
+        return self.json("lab", "status")
+
+
+def write_estate(folder: Path, text: str | None = None) -> Path:
+    """The lab's estate, with a control store below a folder."""
+    path = folder / "estate.yaml"
+    path.write_text((text or ESTATE.read_text()).replace(".firedrill/", f"{folder}/"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    with seeded_lab() as one:
+        yield one
+
+
+@contextmanager
+def seeded_lab() -> Iterator[Lab]:
+    """A lab with the sample application in it, and nothing left of it afterwards."""
+    # Not below pytest's own folder, which the unprivileged user of the clusters may not enter.
+    parent = Path(tempfile.mkdtemp(prefix="firedrill-test-", dir="/var/tmp"))
+    parent.chmod(0o711)
+    folder = parent / "work"
+    folder.mkdir(mode=0o700)
+    one = Lab(parent / "lab", folder)
+    write_estate(folder)
+    try:
+        up = one.dr("lab", "up", "--detach")
+        assert up.returncode == 0, up.stderr
+        seeded = one.dr("lab", "seed", "--size", "small")
+        assert seeded.returncode == 0, seeded.stderr
+        yield one
+    finally:
+        one.dr("lab", "down")
+        shutil.rmtree(parent, ignore_errors=True)
