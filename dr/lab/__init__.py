@@ -1,0 +1,14 @@
+"""The lab: two AWS regions on one machine, with real PostgreSQL and a real HTTP API.
+
+    daemon.py     the one process that a lab is
+    home.py       the folder that a lab lives in, and what may be done to it
+    life.py       up, status, down: what `dr lab` does, seen from outside the process
+    processes.py  a pid and its start time together, so that nobody else is ever signalled
+    front/        the ports: signatures, dispatch by service, S3 replication, the control port
+    rds/          the RDS API, driven by botocore's own service model
+    engine/       PostgreSQL: clusters, base backups, WAL archives, certificates
+    receipts/     the sample application: schema, seed, workload, heartbeat
+
+Nothing in `dr` but the command line imports this package, and it imports nothing of `dr` but `connection` and `errors`:
+the product reaches the lab as it reaches AWS, through endpoints and credentials.
+"""

@@ -1,0 +1,81 @@
+"""The WAL archive of one automated backup, and the one honest way to say how far it reaches.
+
+PostgreSQL ends recovery with a fatal error when the archive runs out before a commit *later* than the requested time
+was seen. So the restorable time advances only like this: read the server's clock inside a transaction that surely
+commits, close the segment that holds the commit, see that very segment arrive in the archive, and only then say the
+whole second below that clock reading.
+"""
+
+import shlex
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+
+from dr.errors import Unable
+from dr.lab.engine.account import Account
+from dr.lab.engine.cluster import Cluster
+
+LOOK_AGAIN = 0.02
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A directory of WAL segments, each complete or absent."""
+
+    directory: Path
+
+    @property
+    def archive_command(self) -> str:
+        """Copies beside and renames, so that a partial segment never counts; refuses to replace different content."""
+        place = shlex.quote(str(self.directory)).replace("%", "%%")
+        return (
+            f"if test -f {place}/%f; then cmp -s %p {place}/%f; "
+            f"else cp --sparse=always %p {place}/.%f.partial && mv {place}/.%f.partial {place}/%f; fi"
+        )
+
+    @property
+    def restore_command(self) -> str:
+        place = shlex.quote(str(self.directory)).replace("%", "%%")
+        return f"cp {place}/%f %p"
+
+    def prepare(self, account: Account) -> None:
+        account.folder(self.directory)
+
+    def segments(self) -> list[str]:
+        """Complete files, oldest first."""
+        return sorted(file.name for file in self.directory.iterdir() if not file.name.startswith("."))
+
+    def holds(self, segment: str) -> bool:
+        return (self.directory / segment).exists()
+
+    def follow(self, account: Account, source: "Archive") -> None:
+        """Bring over what the source has and this archive lacks, oldest first."""
+        self.prepare(account)
+        have = set(self.segments())
+        for name in source.segments():
+            if name not in have:
+                partial = self.directory / f".{name}.partial"
+                shutil.copyfile(source.directory / name, partial)
+                partial.chmod(0o600)
+                account.own(partial)
+                partial.rename(self.directory / name)
+
+
+def advance(cluster: Cluster, archive: Archive, stop: Event) -> datetime | None:
+    """The newest whole second to which the archive can restore, or None if told to stop before it was known."""
+    with cluster.connect() as connection:
+        with connection.transaction():
+            row = connection.execute("select clock_timestamp()").fetchone()
+            connection.execute("select pg_logical_emit_message(true, 'rds', 'restorable time')")
+        if row is None or not isinstance(row[0], datetime):
+            raise Unable(f"{cluster.endpoint}: the server did not tell the time", hint=str(cluster.log))
+        holding = connection.execute("select pg_walfile_name(pg_current_wal_insert_lsn() - 1)").fetchone()
+        connection.execute("select pg_switch_wal()")
+    if holding is None:
+        raise Unable(f"{cluster.endpoint}: the server did not name its segment", hint=str(cluster.log))
+    while not archive.holds(str(holding[0])):
+        if stop.wait(LOOK_AGAIN):
+            return None
+    return row[0].astimezone(UTC).replace(microsecond=0)

@@ -1,0 +1,10 @@
+"""RDS over the wire, on real PostgreSQL.
+
+wire.py        the Query protocol, driven by botocore's service model: request in, answer or AWS error out
+faults.py      the AWS errors we give, checked against what the model declares
+states.py      every legal transition, in one table
+records.py     what exists: instances, snapshots, automated backups, groups, events
+world.py       the regions, the clock, the lock and the threads; nothing happens outside it
+server.py      the door: handle, tagged, status, stop
+(the rest)     one file per family of operations
+"""

@@ -1,0 +1,194 @@
+"""Automated backups: base backup and WAL archive, how far they reach, and their replicas in another region."""
+
+import shutil
+import time
+
+import psycopg
+
+from dr.lab.engine import archive, backup
+from dr.lab.engine.archive import Archive
+from dr.lab.rds import names, states
+from dr.lab.rds.records import Backup, Instance, Region, Snapshot, Traits
+from dr.lab.rds.world import RESTORABLE_EVERY, Ending, World
+
+REPLICATE_EVERY = 120.0
+
+
+def open_archive(world: World, instance: Instance) -> None:
+    """Give an instance an archive, before or while its server runs."""
+    with world.lock:
+        region = world.regions[instance.region]
+        instance.backup = _record(region, instance.traits, instance.region, "creating", instance.traits.key)
+        instance.backup.archive.prepare(world.machine.account)
+        instance.cluster.archive_command = instance.backup.archive.archive_command
+
+
+def first(world: World, instance: Instance) -> None:
+    """The first base backup, with the instance in `backing-up`; from then on the restorable time advances."""
+    own = instance.backup
+    if own is None:
+        raise AssertionError(f"{instance.identifier} has no archive to back up into")
+    world.tell(instance, "Backing up DB instance", "backup")
+    with world.dwelling("backing-up"):
+        base = backup.take(instance.cluster, own.directory / "base" / "1" / "data")
+        snapshot = _automated_snapshot(world, instance, base)
+    with world.lock:
+        own.bases.append(base)
+        world.move_backup(own, "active")
+        world.regions[instance.region].snapshots[snapshot.identifier] = snapshot
+    world.tell(instance, "Finished DB Instance backup", "backup")
+    world.spawn(f"restorable {instance.identifier}", lambda: _keep_restorable(world, instance, own))
+
+
+def close_archive(world: World, instance: Instance, *, keep: bool) -> None:
+    """End an instance's automated backups; its replicas elsewhere are kept, as AWS keeps them."""
+    own = instance.backup
+    if own is None:
+        return
+    own.stop.set()
+    with world.lock:
+        instance.backup = None
+        instance.latest = None
+        for replica in replicas(world, own):
+            retain(world, replica)
+        if keep and own.bases and own.latest:
+            world.move_backup(own, "retained")
+            return
+        world.move_backup(own, "deleted")
+    discard(world, own)
+
+
+def retain(world: World, kept: Backup) -> None:
+    """Stop feeding a backup. What has arrived stays."""
+    kept.stop.set()
+    world.move_backup(kept, "retained")
+
+
+def discard(world: World, gone: Backup) -> None:
+    """Forget a backup, its automated snapshots and its bytes."""
+    with world.lock:
+        region = world.regions[gone.region]
+        region.backups.pop(gone.identifier, None)
+        for name, snapshot in list(region.snapshots.items()):
+            if snapshot.kind == "automated" and gone.directory in snapshot.directory.parents:
+                del region.snapshots[name]
+                world.move_snapshot(snapshot, "deleted")
+    with gone.busy:
+        shutil.rmtree(gone.directory, ignore_errors=True)
+
+
+def replicas(world: World, source: Backup) -> list[Backup]:
+    """Replicas that still follow a backup."""
+    return [
+        candidate
+        for region in world.regions.values()
+        for candidate in region.backups.values()
+        if candidate.source is source and candidate.status in ("pending", "replicating")
+    ]
+
+
+def replicate(world: World, region: Region, source: Backup, key: str | None, retention: int) -> Backup:
+    """A backup in another region that follows `source`. Call with the lock held."""
+    replica = _record(region, remembered(source.traits), source.source_region, "pending", key)
+    replica.source = source
+    replica.retention = retention
+    world.spawn(f"replicate {source.traits.identifier}", lambda: _follow(world, replica, source))
+    return replica
+
+
+def _record(region: Region, traits: Traits, source_region: str, status: str, key: str | None) -> Backup:
+    identifier = names.backup_id()
+    directory = region.directory / "backups" / identifier
+    record = Backup(
+        region=region.name,
+        identifier=identifier,
+        traits=traits,
+        source_region=source_region,
+        status=status,
+        directory=directory,
+        archive=Archive(directory / "wal"),
+        retention=traits.retention,
+        key=key,
+    )
+    region.backups[identifier] = record
+    return record
+
+
+def _automated_snapshot(world: World, instance: Instance, base: backup.Base) -> Snapshot:
+    name = f"rds:{instance.identifier}-{base.started:%Y-%m-%d-%H-%M}"
+    return Snapshot(
+        region=instance.region,
+        identifier=name,
+        kind="automated",
+        traits=remembered(instance.traits),
+        status="available",
+        tags=dict(instance.tags) if instance.traits.copy_tags else {},
+        directory=base.directory,
+        begun=time.monotonic(),
+        dwell=world.seconds(states.DWELL["snapshot"]),
+        base=base,
+        created=base.started,
+        original_created=base.started,
+        database_time=base.newest_transaction,
+        size=backup.size(base.directory),
+    )
+
+
+def remembered(traits: Traits) -> Traits:
+    """A copy that later changes of the instance do not reach."""
+    values = vars(traits).copy()
+    return Traits(**{**values, "tags": dict(traits.tags)})
+
+
+def _keep_restorable(world: World, instance: Instance, own: Backup) -> None:
+    earliest = own.earliest
+    if earliest is None:
+        raise AssertionError(f"{own.identifier} has no base backup")
+    # A restorable time before the base backup's end would be a lie.
+    own.stop.wait(max(0.0, (earliest - world.now).total_seconds()) + 0.01)
+    while not own.stop.is_set() and not world.stop.is_set():
+        if instance.cluster.alive:
+            try:
+                reached = archive.advance(instance.cluster, own.archive, own.stop)
+            except psycopg.Error:
+                # The server is rebooting, stopping or damaged: the restorable time stands still, as it would on AWS.
+                reached = None
+            if reached:
+                with world.lock:
+                    own.latest = reached
+                    if instance.backup is own:
+                        instance.latest = reached
+        own.stop.wait(world.seconds(RESTORABLE_EVERY))
+
+
+def _follow(world: World, replica: Backup, source: Backup) -> None:
+    with world.dwelling("replicating"):
+        _bring_over(world, replica, source)
+    with world.lock:
+        if replica.status != "pending":
+            return
+        world.move_backup(replica, "replicating")
+    while not replica.stop.wait(world.seconds(REPLICATE_EVERY)):
+        if world.stop.is_set():
+            raise Ending
+        _bring_over(world, replica, source)
+
+
+def _bring_over(world: World, replica: Backup, source: Backup) -> None:
+    """Copy what is new. The replica's window is what it had when the copy *began*, once all of that has arrived."""
+    with source.busy:
+        if replica.stop.is_set():
+            return
+        with world.lock:
+            bases, reached = list(source.bases), source.latest
+        arrived = []
+        for number, base in enumerate(bases, start=1):
+            target = replica.directory / "base" / str(number) / "data"
+            if not target.exists():
+                backup.duplicate(world.machine.account, base.directory, target)
+            arrived.append(base.moved(target))
+        replica.archive.follow(world.machine.account, source.archive)
+    with world.lock:
+        replica.bases = arrived
+        if reached and not replica.stop.is_set():
+            replica.latest = reached

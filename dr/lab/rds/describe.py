@@ -1,0 +1,197 @@
+"""Records as the API shows them."""
+
+import time
+from datetime import datetime
+from typing import Any
+
+from dr.lab.rds import names, states
+from dr.lab.rds.records import Backup, Instance, ParameterGroup, Snapshot, SubnetGroup, Traits
+from dr.lab.rds.world import World
+
+ENGINE = "postgres"
+LICENSE = "postgresql-license"
+ZONES = {"eu-west-1": "Z29XKXDKYMONMX", "eu-central-1": "Z1RLNUO7B9Q6NB"}
+
+
+def _common(traits: Traits) -> dict[str, Any]:
+    return {
+        "DBInstanceIdentifier": traits.identifier,
+        "DbiResourceId": traits.resource_id,
+        "InstanceCreateTime": traits.created,
+        "Engine": ENGINE,
+        "EngineVersion": traits.version,
+        "LicenseModel": LICENSE,
+        "MasterUsername": traits.master,
+        "AllocatedStorage": traits.storage,
+        "StorageType": traits.storage_type,
+        "Iops": traits.iops,
+        "StorageThroughput": traits.throughput,
+        "IAMDatabaseAuthenticationEnabled": traits.iam,
+        "AvailabilityZone": traits.zone,
+        "DedicatedLogVolume": False,
+        "MultiTenant": False,
+    }
+
+
+def instance(world: World, shown: Instance) -> dict[str, Any]:
+    region = world.regions[shown.region]
+    version = shown.traits.version.split(".")[0]
+    described = _common(shown.traits) | {
+        "DBInstanceClass": shown.traits.instance_class,
+        "DBInstanceStatus": shown.status,
+        "DBName": shown.traits.database,
+        "PreferredBackupWindow": shown.traits.backup_window,
+        "PreferredMaintenanceWindow": shown.maintenance_window,
+        "BackupRetentionPeriod": shown.traits.retention,
+        "DBSecurityGroups": [],
+        "VpcSecurityGroups": [{"VpcSecurityGroupId": name, "Status": "active"} for name in shown.security_groups],
+        "DBParameterGroups": [
+            {
+                "DBParameterGroupName": shown.parameter_group,
+                "ParameterApplyStatus": "pending-reboot" if shown.parameters_pending else "in-sync",
+            }
+        ],
+        "DBSubnetGroup": subnet_group(world, region.subnet_groups[shown.subnet_group], short=True),
+        "PendingModifiedValues": dict(shown.pending),
+        "LatestRestorableTime": shown.latest,
+        "MultiAZ": shown.multi_az,
+        "AutoMinorVersionUpgrade": shown.auto_minor,
+        "ReadReplicaDBInstanceIdentifiers": [],
+        "OptionGroupMemberships": [{"OptionGroupName": f"default:postgres-{version}", "Status": "in-sync"}],
+        "PubliclyAccessible": shown.public,
+        "DbInstancePort": 0,
+        "StorageEncrypted": shown.traits.encrypted,
+        "KmsKeyId": shown.traits.key,
+        "CACertificateIdentifier": "rds-ca-rsa2048-g1",
+        "DomainMemberships": [],
+        "CopyTagsToSnapshot": shown.traits.copy_tags,
+        "MonitoringInterval": 0,
+        "DBInstanceArn": world.arn(shown.region, "db", shown.identifier),
+        "PerformanceInsightsEnabled": False,
+        "DeletionProtection": shown.protected,
+        "AssociatedRoles": [],
+        "TagList": names.tag_list(shown.tags),
+        "CustomerOwnedIpEnabled": False,
+        "NetworkType": "IPV4",
+        "ActivityStreamStatus": "stopped",
+        "BackupTarget": "region",
+        "EngineLifecycleSupport": shown.lifecycle,
+        "IsStorageConfigUpgradeAvailable": False,
+    }
+    if shown.status not in states.NO_ENDPOINT and shown.cluster.port:
+        described["Endpoint"] = {
+            "Address": shown.cluster.endpoint,
+            "Port": shown.cluster.port,
+            "HostedZoneId": ZONES[shown.region],
+        }
+    replicas = _replicas(world, shown.backup)
+    if replicas:
+        described["DBInstanceAutomatedBackupsReplications"] = replicas
+    return described
+
+
+def snapshot(world: World, shown: Snapshot) -> dict[str, Any]:
+    traits = shown.traits
+    version = traits.version.split(".")[0]
+    return _common(traits) | {
+        "DBSnapshotIdentifier": shown.identifier,
+        "DBSnapshotArn": world.arn(shown.region, "snapshot", shown.identifier),
+        "SnapshotType": shown.kind,
+        "Status": shown.status,
+        "PercentProgress": progress(shown),
+        "SnapshotCreateTime": shown.created,
+        "OriginalSnapshotCreateTime": shown.original_created,
+        "SnapshotDatabaseTime": shown.database_time,
+        "Port": 5432,
+        "VpcId": traits.vpc,
+        "OptionGroupName": f"default:postgres-{version}",
+        "SourceRegion": shown.source_region,
+        "SourceDBSnapshotIdentifier": shown.source,
+        "Encrypted": traits.encrypted,
+        "KmsKeyId": traits.key,
+        "SnapshotTarget": "region",
+        "FullSnapshotSizeInBytes": shown.size or None,
+        "BackupRetentionPeriod": traits.retention,
+        "PreferredBackupWindow": traits.backup_window,
+        "TagList": names.tag_list(shown.tags),
+    }
+
+
+def progress(shown: Snapshot) -> int:
+    if shown.status == "available":
+        return 100
+    if shown.queued or shown.status not in ("creating", "copying"):
+        return 0
+    return min(99, int(100 * (time.monotonic() - shown.begun) / max(shown.dwell, 0.001)))
+
+
+def backup(world: World, shown: Backup) -> dict[str, Any]:
+    traits = shown.traits
+    version = traits.version.split(".")[0]
+    window: dict[str, datetime] = {}
+    if shown.earliest and shown.latest:
+        window = {"EarliestTime": shown.earliest, "LatestTime": shown.latest}
+    described = _common(traits) | {
+        "DBInstanceArn": world.arn(shown.source_region, "db", traits.identifier),
+        "Region": shown.source_region,
+        "RestoreWindow": window,
+        "Status": shown.status,
+        "Port": 5432,
+        "VpcId": traits.vpc,
+        "OptionGroupName": f"default:postgres-{version}",
+        "Encrypted": traits.encrypted,
+        "KmsKeyId": shown.key,
+        "BackupRetentionPeriod": shown.retention,
+        "PreferredBackupWindow": traits.backup_window,
+        "DBInstanceAutomatedBackupsArn": backup_arn(world, shown),
+        "BackupTarget": "region",
+        "TagList": names.tag_list(traits.tags),
+    }
+    replicas = _replicas(world, shown)
+    if replicas:
+        described["DBInstanceAutomatedBackupsReplications"] = replicas
+    return described
+
+
+def backup_arn(world: World, shown: Backup) -> str:
+    return world.arn(shown.region, "auto-backup", shown.identifier)
+
+
+def _replicas(world: World, source: Backup | None) -> list[dict[str, str]]:
+    return [
+        {"DBInstanceAutomatedBackupsArn": backup_arn(world, candidate)}
+        for region in world.regions.values()
+        for candidate in region.backups.values()
+        if source is not None and candidate.source is source and candidate.status in ("pending", "replicating")
+    ]
+
+
+def subnet_group(world: World, shown: SubnetGroup, *, short: bool = False) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "DBSubnetGroupName": shown.name,
+        "DBSubnetGroupDescription": shown.description,
+        "VpcId": shown.subnets[0].vpc,
+        "SubnetGroupStatus": "Complete",
+        "Subnets": [
+            {
+                "SubnetIdentifier": subnet.identifier,
+                "SubnetAvailabilityZone": {"Name": subnet.zone},
+                "SubnetOutpost": {},
+                "SubnetStatus": "Active",
+            }
+            for subnet in shown.subnets
+        ],
+    }
+    if not short:
+        described["DBSubnetGroupArn"] = world.arn(shown.region, "subgrp", shown.name)
+        described["SupportedNetworkTypes"] = ["IPV4"]
+    return described
+
+
+def parameter_group(world: World, shown: ParameterGroup) -> dict[str, Any]:
+    return {
+        "DBParameterGroupName": shown.name,
+        "DBParameterGroupFamily": shown.family,
+        "Description": shown.description,
+        "DBParameterGroupArn": world.arn(shown.region, "pg", shown.name),
+    }

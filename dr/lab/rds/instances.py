@@ -1,0 +1,263 @@
+"""DB instances: create, describe, reboot, start, stop, delete."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dr.errors import Unable
+from dr.lab.engine import roles
+from dr.lab.engine.cluster import Cluster
+from dr.lab.rds import backups, describe, names, paging, placement, snapshots, states
+from dr.lab.rds.faults import Fault
+from dr.lab.rds.records import Instance, Region, Traits
+from dr.lab.rds.world import World
+
+Answer = dict[str, Any]
+
+
+def create(world: World, region: Region, request: dict[str, Any]) -> Answer:
+    identifier = placement.identifier(request)
+    _engine(world, request)
+    if "MasterUsername" not in request:
+        raise Fault("InvalidParameterValue", "The parameter MasterUsername must be provided and must not be blank.")
+    if "MasterUserPassword" not in request:
+        raise Fault("InvalidParameterValue", "The parameter MasterUserPassword must be provided and must not be blank.")
+    storage = request.get("AllocatedStorage")
+    if storage is None:
+        raise Fault("MissingParameter", "The request must contain the parameter AllocatedStorage")
+    if not 20 <= storage <= 65536:
+        raise Fault("InvalidParameterValue", f"Invalid storage size for engine name postgres: {storage}")
+    database = request.get("DBName")
+    key = request.get("KmsKeyId")
+    encrypted = bool(request.get("StorageEncrypted"))
+    if key and not encrypted:
+        raise Fault("InvalidParameterCombination", "KmsKeyId may only be given with StorageEncrypted.")
+    placed = placement.place(world, region, request)
+    retention = request.get("BackupRetentionPeriod")
+    traits = Traits(
+        identifier=identifier,
+        resource_id=names.resource_id(),
+        created=None,
+        version=world.machine.tree.version,
+        instance_class=names.instance_class(request["DBInstanceClass"]),
+        storage=storage,
+        storage_type=request.get("StorageType") or ("io1" if request.get("Iops") else "gp3"),
+        iops=request.get("Iops"),
+        throughput=request.get("StorageThroughput"),
+        master=names.master(request["MasterUsername"]),
+        password=names.password(request["MasterUserPassword"]),
+        database=names.database(database) if database else None,
+        encrypted=encrypted,
+        key=placement.key(world, region, key or "alias/aws/rds") if encrypted else None,
+        iam=bool(request.get("EnableIAMDatabaseAuthentication")),
+        zone=placed.zone,
+        vpc="",
+        retention=placement.retention(1 if retention is None else retention),
+        backup_window=request.get("PreferredBackupWindow") or "02:00-02:30",
+        copy_tags=bool(request.get("CopyTagsToSnapshot")),
+        tags=names.tags(request.get("Tags")),
+    )
+    placement.free_name(region, identifier)
+    placement.room(region)
+    instance = placement.build(world, region, traits, placed, request)
+
+    def bring_up(cluster: Cluster) -> None:
+        cluster.create()
+        with cluster.connect() as connection:
+            roles.create_master(connection, traits.master, traits.password, traits.database)
+
+    launch(world, instance, bring_up, broken="failed")
+    return {"DBInstance": describe.instance(world, instance)}
+
+
+def _engine(world: World, request: dict[str, Any]) -> None:
+    engine, version = request["Engine"], request.get("EngineVersion")
+    if engine != describe.ENGINE:
+        raise Fault("InvalidParameterValue", f"Invalid DB engine: {engine[:100]}. The lab has postgres only.")
+    served = world.machine.tree.version
+    if version and version not in (served, served.split(".")[0]):
+        raise Fault("InvalidParameterCombination", f"Cannot find version {version[:50]} for postgres")
+
+
+def launch(
+    world: World, instance: Instance, bring_up: Callable[[Cluster], None], *, broken: str, told: str | None = None
+) -> None:
+    """Bring an instance from `creating` to `available` in a thread of its own."""
+
+    def work() -> None:
+        with world.dwelling("creating"):
+            if instance.traits.retention:
+                backups.open_archive(world, instance)
+            try:
+                bring_up(instance.cluster)
+            except Unable as problem:
+                instance.cluster.stop("immediate")
+                world.tell(instance, f"The DB instance is {broken}: {problem.message}", "failure")
+                backups.close_archive(world, instance, keep=False)
+                world.move(instance, broken)
+                return
+        with world.lock:
+            instance.traits.created = world.now
+        world.tell(instance, told or "DB instance created", "restoration" if told else "creation")
+        if instance.traits.retention:
+            world.move(instance, "backing-up")
+            backups.first(world, instance)
+        world.move(instance, "available")
+
+    world.spawn(f"create {instance.identifier}", work, failed=lambda: world.move(instance, "failed"))
+
+
+def find(region: Region, given: str) -> Instance:
+    """An instance by identifier or ARN."""
+    name = given.rpartition(":")[2] if given.startswith("arn:") else given
+    if given.startswith("arn:") and f":rds:{region.name}:" not in given:
+        raise Fault("DBInstanceNotFound", f"DBInstance {given[:255]} not found.")
+    found = region.instances.get(name.lower())
+    if found is None:
+        raise Fault("DBInstanceNotFound", f"DBInstance {name[:255]} not found.")
+    return found
+
+
+def show(world: World, region: Region, request: dict[str, Any]) -> Answer:
+    chosen = paging.filters(request, ("db-instance-id", "dbi-resource-id", "engine", "db-cluster-id", "domain"))
+    given = request.get("DBInstanceIdentifier")
+    candidates = [find(region, given)] if given else list(region.instances.values())
+    found = [
+        (one.identifier, one)
+        for one in candidates
+        if paging.admits(
+            chosen,
+            db_instance_id=[one.identifier, world.arn(region.name, "db", one.identifier)],
+            dbi_resource_id=[one.resource_id],
+            engine=[describe.ENGINE],
+            db_cluster_id=[],
+            domain=[],
+        )
+    ]
+    return paging.page(request, found, "DBInstances", lambda one: describe.instance(world, one))
+
+
+def require(instance: Instance, allowed: set[str] | frozenset[str], verb: str) -> None:
+    """Raises Fault when an instance's status does not allow an operation."""
+    if instance.status not in allowed:
+        raise Fault(
+            "InvalidDBInstanceState",
+            f"Instance {instance.identifier} is in state {instance.status}: cannot {verb}. "
+            f"It must be {' or '.join(sorted(allowed))}.",
+        )
+
+
+def reboot(world: World, region: Region, request: dict[str, Any]) -> Answer:
+    instance = find(region, request["DBInstanceIdentifier"])
+    require(instance, {"available", "incompatible-parameters"}, "reboot")
+    if request.get("ForceFailover") and not instance.multi_az:
+        raise Fault("InvalidParameterCombination", "Cannot force a failover of an instance that is not Multi-AZ.")
+    world.move(instance, "rebooting")
+
+    def work() -> None:
+        with world.dwelling("rebooting"):
+            up = _start(world, instance, restart=True)
+        if up:
+            world.tell(instance, "DB instance restarted", "availability")
+            world.move(instance, "available")
+
+    world.spawn(f"reboot {instance.identifier}", work, failed=lambda: world.move(instance, "failed"))
+    return {"DBInstance": describe.instance(world, instance)}
+
+
+def stop(world: World, region: Region, request: dict[str, Any]) -> Answer:
+    instance = find(region, request["DBInstanceIdentifier"])
+    require(instance, {"available"}, "stop")
+    if request.get("DBSnapshotIdentifier"):
+        raise Fault("InvalidParameterCombination", "The lab takes no snapshot while stopping: take one before.")
+    world.move(instance, "stopping")
+
+    def work() -> None:
+        with world.dwelling("stopping"):
+            instance.cluster.stop()
+        world.tell(instance, "DB instance stopped", "notification")
+        world.move(instance, "stopped")
+
+    world.spawn(f"stop {instance.identifier}", work, failed=lambda: world.move(instance, "failed"))
+    return {"DBInstance": describe.instance(world, instance)}
+
+
+def start(world: World, region: Region, request: dict[str, Any]) -> Answer:
+    instance = find(region, request["DBInstanceIdentifier"])
+    require(instance, {"stopped"}, "start")
+    world.move(instance, "starting")
+
+    def work() -> None:
+        with world.dwelling("starting"):
+            up = _start(world, instance, restart=False)
+        if up:
+            world.tell(instance, "DB instance started", "notification")
+            world.move(instance, "available")
+
+    world.spawn(f"start {instance.identifier}", work, failed=lambda: world.move(instance, "failed"))
+    return {"DBInstance": describe.instance(world, instance)}
+
+
+def _start(world: World, instance: Instance, *, restart: bool) -> bool:
+    """Start with the parameter group as it is now; False where the server refuses its parameters."""
+    with world.lock:
+        group = world.regions[instance.region].parameter_groups[instance.parameter_group]
+        instance.cluster.parameters = group.settings()
+    if restart:
+        instance.cluster.stop()
+    try:
+        instance.cluster.start()
+    except Unable as problem:
+        world.tell(instance, f"The DB instance does not start with its parameters: {problem.message}", "failure")
+        world.move(instance, "incompatible-parameters")
+        return False
+    with world.lock:
+        instance.parameters_pending = False
+    return True
+
+
+def delete(world: World, region: Region, request: dict[str, Any]) -> Answer:
+    instance = find(region, request["DBInstanceIdentifier"])
+    skip, final = bool(request.get("SkipFinalSnapshot")), request.get("FinalDBSnapshotIdentifier")
+    if skip and final:
+        raise Fault(
+            "InvalidParameterCombination",
+            "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.",
+        )
+    if not skip and not final:
+        raise Fault(
+            "InvalidParameterCombination",
+            "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
+        )
+    if instance.protected:
+        raise Fault(
+            "InvalidParameterCombination",
+            "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+        )
+    require(instance, states.DELETABLE if skip else {"available"}, "delete")
+    snapshot = None
+    if final:
+        name = names.snapshot(final, "FinalDBSnapshotIdentifier")
+        snapshot = snapshots.record(world, region, instance, name, names.tags(None))
+    given = request.get("DeleteAutomatedBackups")
+    keep = given is not None and not given
+    world.move(instance, "deleting")
+    answer = {"DBInstance": describe.instance(world, instance)}
+
+    def work() -> None:
+        with world.dwelling("deleting"):
+            if snapshot:
+                snapshots.fill(world, snapshot, instance)
+            backups.close_archive(world, instance, keep=keep)
+            instance.cluster.remove()
+        with world.lock:
+            del region.instances[instance.identifier]
+            world.move(instance, "deleted")
+        world.tell(instance, "DB instance deleted", "deletion")
+
+    def failed() -> None:
+        if snapshot and snapshot.status == "creating":
+            world.move_snapshot(snapshot, "failed")
+        world.move(instance, "failed")
+
+    world.spawn(f"delete {instance.identifier}", work, failed=failed)
+    return answer

@@ -1,0 +1,205 @@
+"""ModifyDBInstance: what applies at once, what takes a state of its own, and what waits for a maintenance window."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dr.lab.engine import roles
+from dr.lab.engine.cluster import NO_ARCHIVE
+from dr.lab.rds import backups, describe, instances, names, placement, states
+from dr.lab.rds.faults import Fault
+from dr.lab.rds.records import Instance, Region
+from dr.lab.rds.world import World
+
+Answer = dict[str, Any]
+Step = tuple[str, Callable[[], None]]
+WINDOWED = {
+    "DBInstanceClass": "DBInstanceClass",
+    "AllocatedStorage": "AllocatedStorage",
+    "StorageType": "StorageType",
+    "Iops": "Iops",
+    "MultiAZ": "MultiAZ",
+    "BackupRetentionPeriod": "BackupRetentionPeriod",
+    "NewDBInstanceIdentifier": "DBInstanceIdentifier",
+}
+"""Request member -> member of PendingModifiedValues, for what waits unless ApplyImmediately is given."""
+HIDDEN = "****"
+
+
+def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
+    instance = instances.find(region, request["DBInstanceIdentifier"])
+    instances.require(instance, {"available", "stopped", "incompatible-parameters"}, "modify")
+    _refuse_foreign(world, request)
+    windowed = _windowed(region, instance, request)
+    password = names.password(request["MasterUserPassword"]) if "MasterUserPassword" in request else None
+    groups = request.get("VpcSecurityGroupIds")
+    security = placement.security_groups(world, region, groups) if groups is not None else None
+    group = request.get("DBParameterGroupName")
+    parameters = placement.parameter_group(world, region, group) if group else None
+    retention = windowed.get("BackupRetentionPeriod")
+    at_once = {}
+    if retention and instance.traits.retention:
+        at_once["BackupRetentionPeriod"] = windowed.pop("BackupRetentionPeriod")
+    if request.get("ApplyImmediately"):
+        at_once |= {**instance.deferred, **windowed}
+    if (at_once or password) and instance.status != "available":
+        instances.require(instance, {"available"}, "modify")
+
+    # Every check has passed: from here on things change.
+    if not request.get("ApplyImmediately"):
+        instance.deferred |= windowed
+    else:
+        instance.deferred.clear()
+    for name, value in {**windowed, **at_once}.items():
+        instance.pending[WINDOWED[name]] = value
+    if security is not None:
+        instance.security_groups = security
+    if parameters is not None and parameters.name != instance.parameter_group:
+        instance.parameter_group = parameters.name
+        instance.parameters_pending = True
+    _flags(instance, request)
+    if at_once or password:
+        if password:
+            instance.pending["MasterUserPassword"] = HIDDEN
+        new_name = at_once.get("NewDBInstanceIdentifier")
+        if new_name:
+            region.reserved.add(new_name)
+        world.spawn(
+            f"modify {instance.identifier}",
+            lambda: _apply(world, region, instance, at_once, password),
+            failed=lambda: _failed(world, instance),
+        )
+    return {"DBInstance": describe.instance(world, instance)}
+
+
+def _refuse_foreign(world: World, request: dict[str, Any]) -> None:
+    for name in ("ManageMasterUserPassword", "RotateMasterUserPassword", "DBSubnetGroupName", "DBPortNumber"):
+        if request.get(name):
+            raise Fault("InvalidParameterCombination", f"{name} cannot be changed on this instance.")
+    version, served = request.get("EngineVersion"), world.machine.tree.version
+    if version and version not in (served, served.split(".")[0]):
+        raise Fault("InvalidParameterCombination", f"Cannot upgrade postgres from {served} to {version[:50]}.")
+
+
+def _windowed(region: Region, instance: Instance, request: dict[str, Any]) -> dict[str, Any]:
+    """What of the request differs from what the instance is, checked."""
+    found = {name: request[name] for name in WINDOWED if request.get(name) is not None}
+    traits = instance.traits
+    if "DBInstanceClass" in found:
+        names.instance_class(found["DBInstanceClass"])
+    if "BackupRetentionPeriod" in found:
+        placement.retention(found["BackupRetentionPeriod"])
+    if found.get("AllocatedStorage", traits.storage) < traits.storage:
+        raise Fault("InvalidParameterCombination", "Requested storage size is smaller than the current one.")
+    if "NewDBInstanceIdentifier" in found:
+        found["NewDBInstanceIdentifier"] = names.instance(found["NewDBInstanceIdentifier"], "NewDBInstanceIdentifier")
+    current = {
+        "DBInstanceClass": traits.instance_class,
+        "AllocatedStorage": traits.storage,
+        "StorageType": traits.storage_type,
+        "Iops": traits.iops,
+        "MultiAZ": instance.multi_az,
+        "BackupRetentionPeriod": traits.retention,
+        "NewDBInstanceIdentifier": traits.identifier,
+    }
+    changed = {name: value for name, value in found.items() if value != current[name]}
+    if "NewDBInstanceIdentifier" in changed:
+        placement.free_name(region, changed["NewDBInstanceIdentifier"])
+    return changed
+
+
+def _flags(instance: Instance, request: dict[str, Any]) -> None:
+    """What changes without any state of its own."""
+    if request.get("DeletionProtection") is not None:
+        instance.protected = bool(request["DeletionProtection"])
+    if request.get("CopyTagsToSnapshot") is not None:
+        instance.traits.copy_tags = bool(request["CopyTagsToSnapshot"])
+    if request.get("AutoMinorVersionUpgrade") is not None:
+        instance.auto_minor = bool(request["AutoMinorVersionUpgrade"])
+    if request.get("PubliclyAccessible") is not None:
+        instance.public = bool(request["PubliclyAccessible"])
+    if request.get("EnableIAMDatabaseAuthentication") is not None:
+        instance.traits.iam = bool(request["EnableIAMDatabaseAuthentication"])
+    if request.get("PreferredBackupWindow"):
+        instance.traits.backup_window = request["PreferredBackupWindow"]
+    if request.get("PreferredMaintenanceWindow"):
+        instance.maintenance_window = request["PreferredMaintenanceWindow"]
+    if request.get("EngineLifecycleSupport"):
+        instance.lifecycle = placement.lifecycle(request)
+
+
+def _apply(world: World, region: Region, instance: Instance, changes: dict[str, Any], password: str | None) -> None:
+    # AWS answers first and flips the status seconds later; who looks in between sees `available`.
+    world.sleep(world.seconds(states.DWELL["accepted"]))
+    new_name = changes.pop("NewDBInstanceIdentifier", None)
+    begins_backups = bool(changes.get("BackupRetentionPeriod")) and instance.backup is None
+    steps: list[Step] = []
+    if password:
+        steps.append(("resetting-master-credentials", lambda: _reset(world, instance, password)))
+    if changes:
+        steps.append(("modifying", lambda: _change(world, instance, changes)))
+    if new_name:
+        steps.append(("renaming", lambda: _rename(world, region, instance, new_name)))
+    if not world.claim(instance, steps[0][0]):
+        region.reserved.discard(new_name or "")
+        return
+    for state, work in steps:
+        if instance.status != state:
+            world.move(instance, state)
+        with world.dwelling(state):
+            work()
+    if begins_backups:
+        world.move(instance, "backing-up")
+        backups.first(world, instance)
+    world.move(instance, "available")
+
+
+def _failed(world: World, instance: Instance) -> None:
+    if instance.status not in ("deleting", "deleted"):
+        world.move(instance, "failed")
+
+
+def _reset(world: World, instance: Instance, password: str) -> None:
+    with instance.cluster.connect() as connection:
+        roles.repair_master(connection, instance.traits.master, password)
+    with world.lock:
+        instance.traits.password = password
+        instance.pending.pop("MasterUserPassword", None)
+    world.tell(instance, "Reset master credentials", "configuration change")
+
+
+def _change(world: World, instance: Instance, changes: dict[str, Any]) -> None:
+    traits, retention = instance.traits, changes.get("BackupRetentionPeriod")
+    with world.lock:
+        traits.instance_class = changes.get("DBInstanceClass", traits.instance_class)
+        traits.storage = changes.get("AllocatedStorage", traits.storage)
+        traits.storage_type = changes.get("StorageType", traits.storage_type)
+        traits.iops = changes.get("Iops", traits.iops)
+        instance.multi_az = changes.get("MultiAZ", instance.multi_az)
+        if retention is not None:
+            traits.retention = retention
+            if instance.backup:
+                instance.backup.retention = retention
+        for name in changes:
+            instance.pending.pop(WINDOWED[name], None)
+    if retention == 0:
+        backups.close_archive(world, instance, keep=False)
+        instance.cluster.archive_command = NO_ARCHIVE
+        instance.cluster.reload()
+    elif retention and instance.backup is None:
+        backups.open_archive(world, instance)
+        instance.cluster.reload()
+    world.tell(instance, f"Finished applying modification: {', '.join(sorted(changes))}", "configuration change")
+
+
+def _rename(world: World, region: Region, instance: Instance, new_name: str) -> None:
+    old_name = instance.identifier
+    instance.cluster.endpoint = region.endpoint(new_name)
+    instance.cluster.certify()
+    instance.cluster.reload()
+    with world.lock:
+        del region.instances[old_name]
+        region.reserved.discard(new_name)
+        instance.traits.identifier = new_name
+        region.instances[new_name] = instance
+        instance.pending.pop("DBInstanceIdentifier", None)
+    world.tell(instance, f"Renamed instance from {old_name} to {new_name}", "configuration change")

@@ -1,0 +1,88 @@
+"""What RDS asks other services in the same process: does this key, this security group, this subnet exist?
+
+One small file, so that the lab's dependence on moto's models can be seen at a glance.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import ec2_backends
+from moto.kms.models import kms_backends
+
+ACCOUNT = "123456789012"
+ENABLED = "Enabled"
+
+
+@dataclass(frozen=True)
+class Subnet:
+    identifier: str
+    zone: str
+    vpc: str
+
+
+class KeyRing(Protocol):
+    """What RDS needs to know of its neighbours."""
+
+    def key(self, region: str, identifier: str) -> str | None:
+        """The ARN of an enabled key given by id, ARN or alias; None where RDS could not use it."""
+
+    def security_group(self, region: str, identifier: str) -> bool:
+        """Whether this security group exists."""
+
+    def default_security_group(self, region: str) -> str:
+        """That of the default VPC."""
+
+    def subnet(self, region: str, identifier: str) -> Subnet | None:
+        """A subnet, or None where it does not exist."""
+
+    def default_subnets(self, region: str) -> list[Subnet]:
+        """Those of the default VPC."""
+
+
+class Moto:
+    """Asks moto's backends of this process."""
+
+    def __init__(self, account: str = ACCOUNT) -> None:
+        self.account = account
+
+    def key(self, region: str, identifier: str) -> str | None:
+        if identifier.startswith("arn:") and identifier.split(":")[3:5] != [region, self.account]:
+            return None
+        backend = kms_backends[self.account][region]
+        alias = backend.get_alias_name(identifier)
+        name = backend.get_key_id_from_alias(alias) if alias.startswith("alias/") else identifier
+        key = backend.keys.get(backend.get_key_id(name)) if name else None
+        return str(key.arn) if key and key.key_state == ENABLED else None
+
+    def security_group(self, region: str, identifier: str) -> bool:
+        return ec2_backends[self.account][region].get_security_group_from_id(identifier) is not None
+
+    def default_security_group(self, region: str) -> str:
+        vpc = self._default_vpc(region)
+        group = ec2_backends[self.account][region].get_security_group_from_name("default", vpc)
+        if group is None:
+            raise LookupError(f"{region}: {vpc} has no default security group")
+        return str(group.id)
+
+    def subnet(self, region: str, identifier: str) -> Subnet | None:
+        try:
+            found = ec2_backends[self.account][region].get_subnet(identifier)
+        except EC2ClientError:
+            return None
+        return Subnet(found.id, found.availability_zone, found.vpc_id)
+
+    def default_subnets(self, region: str) -> list[Subnet]:
+        default = self._default_vpc(region)
+        return [
+            Subnet(found.id, found.availability_zone, found.vpc_id)
+            for zone in ec2_backends[self.account][region].subnets.values()
+            for found in zone.values()
+            if found.vpc_id == default
+        ]
+
+    def _default_vpc(self, region: str) -> str:
+        vpc = ec2_backends[self.account][region].get_default_vpc()
+        if vpc is None:
+            raise LookupError(f"{region} has no default VPC")
+        return str(vpc.id)

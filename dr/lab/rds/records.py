@@ -1,0 +1,189 @@
+"""What exists in a region: plain records, changed only under the world's lock."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+from dr.lab.engine.archive import Archive
+from dr.lab.engine.backup import Base
+from dr.lab.engine.cluster import Cluster
+from dr.lab.rds.neighbours import Subnet
+
+Tags = dict[str, str]
+
+
+@dataclass
+class Traits:
+    """What an instance is, as far as its snapshots and backups remember it."""
+
+    identifier: str
+    resource_id: str
+    created: datetime | None
+    version: str
+    instance_class: str
+    storage: int
+    storage_type: str
+    iops: int | None
+    throughput: int | None
+    master: str
+    password: str = field(repr=False)
+    """Known to the lab alone: `dr lab status` shows how to get in."""
+    database: str | None
+    encrypted: bool
+    key: str | None
+    iam: bool
+    zone: str
+    vpc: str
+    retention: int
+    backup_window: str
+    copy_tags: bool
+    tags: Tags
+
+
+@dataclass
+class Instance:
+    """A DB instance."""
+
+    region: str
+    traits: Traits
+    cluster: Cluster
+    status: str
+    subnet_group: str
+    security_groups: list[str]
+    parameter_group: str
+    multi_az: bool
+    public: bool
+    protected: bool
+    auto_minor: bool
+    maintenance_window: str
+    lifecycle: str
+    backup: "Backup | None" = None
+    latest: datetime | None = None
+    parameters_pending: bool = False
+    pending: dict[str, Any] = field(default_factory=dict)
+    """Shown as PendingModifiedValues."""
+    deferred: dict[str, Any] = field(default_factory=dict)
+    """Accepted without ApplyImmediately: waits for a maintenance window, or for the next call that applies at once."""
+
+    @property
+    def identifier(self) -> str:
+        return self.traits.identifier
+
+    @property
+    def resource_id(self) -> str:
+        return self.traits.resource_id
+
+    @property
+    def tags(self) -> Tags:
+        return self.traits.tags
+
+
+@dataclass
+class Snapshot:
+    """A DB snapshot: manual, automated or copied."""
+
+    region: str
+    identifier: str
+    kind: str
+    traits: Traits
+    status: str
+    tags: Tags
+    directory: Path
+    begun: float
+    """By the monotonic clock; with `dwell` it makes a believable progress."""
+    dwell: float
+    base: Base | None = None
+    created: datetime | None = None
+    original_created: datetime | None = None
+    database_time: datetime | None = None
+    size: int = 0
+    source_region: str | None = None
+    source: str | None = None
+    queued: bool = False
+
+
+@dataclass
+class Backup:
+    """The automated backups of one instance in one region: base backups and a WAL archive."""
+
+    region: str
+    identifier: str
+    traits: Traits
+    source_region: str
+    status: str
+    directory: Path
+    archive: Archive
+    retention: int
+    key: str | None
+    bases: list[Base] = field(default_factory=list)
+    latest: datetime | None = None
+    source: "Backup | None" = None
+    """Set where this is a replica of another region's."""
+    stop: Event = field(default_factory=Event)
+    busy: Lock = field(default_factory=Lock)
+    """Held while its bytes are being read for a replica, or removed."""
+
+    @property
+    def tags(self) -> Tags:
+        return self.traits.tags
+
+    @property
+    def earliest(self) -> datetime | None:
+        return min((base.earliest for base in self.bases), default=None)
+
+
+@dataclass
+class SubnetGroup:
+    region: str
+    name: str
+    description: str
+    subnets: list[Subnet]
+    tags: Tags
+
+
+@dataclass
+class ParameterGroup:
+    region: str
+    name: str
+    family: str
+    description: str
+    values: dict[str, tuple[str, str]]
+    """name -> value and apply method."""
+    tags: Tags
+
+    def settings(self) -> dict[str, str]:
+        return {name: value for name, (value, _) in self.values.items()}
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """What DescribeEvents tells."""
+
+    at: datetime
+    kind: str
+    identifier: str
+    arn: str
+    message: str
+    categories: tuple[str, ...]
+
+
+@dataclass
+class Region:
+    """Everything of one region."""
+
+    name: str
+    directory: Path
+    host_suffix: str
+    instances: dict[str, Instance] = field(default_factory=dict)
+    reserved: set[str] = field(default_factory=set)
+    """Names that a running rename will take."""
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    backups: dict[str, Backup] = field(default_factory=dict)
+    subnet_groups: dict[str, SubnetGroup] = field(default_factory=dict)
+    parameter_groups: dict[str, ParameterGroup] = field(default_factory=dict)
+    events: list[Occurrence] = field(default_factory=list)
+
+    def endpoint(self, identifier: str) -> str:
+        return f"{identifier}.{self.host_suffix}"

@@ -1,0 +1,166 @@
+"""The door of the simulated RDS: one call per request, and what the rest of the lab may ask."""
+
+import secrets
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from botocore.model import OperationModel
+
+from dr.lab.engine import tree
+from dr.lab.engine.account import Account
+from dr.lab.engine.cluster import Machine
+from dr.lab.engine.tls import Authority
+from dr.lab.rds import (
+    automated,
+    describe,
+    groups,
+    instances,
+    modifying,
+    restores,
+    snapshots,
+    tagging,
+    telling,
+)
+from dr.lab.rds.faults import COMMON, Fault, status_of
+from dr.lab.rds.neighbours import KeyRing, Moto
+from dr.lab.rds.records import Backup, Instance, Region, Snapshot
+from dr.lab.rds.wire import Wire
+from dr.lab.rds.world import World
+
+Operation = Callable[[World, Region, dict[str, Any]], dict[str, Any]]
+
+OPERATIONS: dict[str, Operation] = {
+    "AddTagsToResource": tagging.add,
+    "CopyDBSnapshot": snapshots.copy,
+    "CreateDBInstance": instances.create,
+    "CreateDBParameterGroup": groups.create_parameter_group,
+    "CreateDBSnapshot": snapshots.create,
+    "CreateDBSubnetGroup": groups.create_subnet_group,
+    "DeleteDBInstance": instances.delete,
+    "DeleteDBInstanceAutomatedBackup": automated.delete,
+    "DeleteDBParameterGroup": groups.delete_parameter_group,
+    "DeleteDBSnapshot": snapshots.delete,
+    "DeleteDBSubnetGroup": groups.delete_subnet_group,
+    "DescribeAccountAttributes": telling.account_attributes,
+    "DescribeDBEngineVersions": telling.engine_versions,
+    "DescribeDBInstanceAutomatedBackups": automated.show,
+    "DescribeDBInstances": instances.show,
+    "DescribeDBParameterGroups": groups.show_parameter_groups,
+    "DescribeDBParameters": groups.show_parameters,
+    "DescribeDBSnapshots": snapshots.show,
+    "DescribeDBSubnetGroups": groups.show_subnet_groups,
+    "DescribeEvents": telling.events,
+    "DescribeSourceRegions": telling.source_regions,
+    "ListTagsForResource": tagging.show,
+    "ModifyDBInstance": modifying.modify,
+    "ModifyDBParameterGroup": groups.modify_parameter_group,
+    "RebootDBInstance": instances.reboot,
+    "RemoveTagsFromResource": tagging.remove,
+    "RestoreDBInstanceFromDBSnapshot": restores.from_snapshot,
+    "RestoreDBInstanceToPointInTime": restores.to_point_in_time,
+    "StartDBInstance": instances.start,
+    "StartDBInstanceAutomatedBackupsReplication": automated.start_replication,
+    "StopDBInstance": instances.stop,
+    "StopDBInstanceAutomatedBackupsReplication": automated.stop_replication,
+}
+
+
+class RdsServer:
+    """RDS of all the lab's regions."""
+
+    def __init__(
+        self, home: Path, speed: float = 60.0, keys: KeyRing | None = None, *, binaries: Path | None = None
+    ) -> None:
+        account = Account.choose()
+        home.mkdir(parents=True, exist_ok=True, mode=0o755)
+        account.require_passage(home)
+        machine = Machine(tree.plant(home, binaries), account, Authority.found(home / "tls"), secrets.token_urlsafe(24))
+        self.world = World(home, speed, machine, keys or Moto())
+        self.wire = Wire()
+
+    def handle(self, region: str, body: bytes, request_id: str) -> tuple[int, dict[str, str], bytes]:
+        """Answer one request: status, headers, body. Whatever the body is, the answer is AWS's XML."""
+        headers = {"Content-Type": "text/xml", "x-amzn-RequestId": request_id}
+        operation: OperationModel | None = None
+        try:
+            try:
+                operation, request = self.wire.read(body)
+                with self.world.lock:
+                    result = self._perform(operation, region, request)
+                    answer = self.wire.answer(operation, result, request_id)
+            except Fault as fault:
+                status = status_of(fault, operation)
+                return status, headers, self.wire.refusal(fault.code, fault.message, status, request_id)
+        except Exception:  # noqa: BLE001 - the edge of the server: AWS answers InternalFailure, the log says why
+            traceback.print_exc(file=sys.stderr)
+            status = COMMON["InternalFailure"]
+            return status, headers, self.wire.refusal("InternalFailure", "See the lab's log.", status, request_id)
+        return 200, headers, answer
+
+    def _perform(self, operation: OperationModel, region: str, request: dict[str, Any]) -> dict[str, Any]:
+        perform = OPERATIONS.get(operation.name)
+        if perform is None:
+            raise Fault("InvalidAction", f"The lab does not implement {operation.name}.")
+        return perform(self.world, self.world.regions[region], request)
+
+    def tagged(self, region: str) -> dict[str, dict[str, str]]:
+        """ARN -> tags of everything here, for the tagging API."""
+        with self.world.lock:
+            everything = tagging.everything(self.world, self.world.regions[region])
+            return {arn: dict(tags) for arn, tags in everything.items()}
+
+    def status(self, region: str) -> dict[str, Any]:
+        """What `dr lab status` shows of a region."""
+        with self.world.lock:
+            here = self.world.regions[region]
+            return {
+                "instances": [self._instance(one) for one in here.instances.values()],
+                "snapshots": [_snapshot(one) for one in here.snapshots.values()],
+                "automated_backups": [self._backup(one) for one in here.backups.values()],
+            }
+
+    def stop(self) -> None:
+        """End every server and thread."""
+        self.world.end()
+
+    def _instance(self, shown: Instance) -> dict[str, Any]:
+        traits, cluster = shown.traits, shown.cluster
+        up = bool(cluster.port)
+        database = traits.database or "postgres"
+        return {
+            "identifier": shown.identifier,
+            "resource_id": shown.resource_id,
+            "status": shown.status,
+            "endpoint": cluster.endpoint,
+            "port": cluster.port or None,
+            "dsn": cluster.address(traits.master, traits.password, database) if up else None,
+            "admin_dsn": cluster.admin_address(database) if up else None,
+            "data_directory": str(cluster.data),
+            "log": str(cluster.log),
+            "pid": cluster.pid,
+        }
+
+    def _backup(self, shown: Backup) -> dict[str, Any]:
+        return {
+            "identifier": shown.identifier,
+            "arn": describe.backup_arn(self.world, shown),
+            "instance": shown.traits.identifier,
+            "resource_id": shown.traits.resource_id,
+            "status": shown.status,
+            "directory": str(shown.directory),
+            "earliest": shown.earliest.isoformat() if shown.earliest else None,
+            "latest": shown.latest.isoformat() if shown.latest else None,
+        }
+
+
+def _snapshot(shown: Snapshot) -> dict[str, Any]:
+    return {
+        "identifier": shown.identifier,
+        "type": shown.kind,
+        "status": shown.status,
+        "instance": shown.traits.identifier,
+        "directory": str(shown.directory),
+    }

@@ -1,0 +1,163 @@
+"""The simulated regions: one lock, one clock, and the threads that do what an API call only asked for."""
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dr.lab.engine.cluster import Cluster, Machine
+from dr.lab.rds import names, states
+from dr.lab.rds.neighbours import ACCOUNT, KeyRing
+from dr.lab.rds.records import Backup, Instance, Occurrence, ParameterGroup, Region, Snapshot
+
+REGIONS = ("eu-west-1", "eu-central-1")
+RESTORABLE_EVERY = 300.0
+"""RDS uploads WAL every five minutes."""
+
+
+class World:
+    """State, and the only ways to change it. `lock` guards every record; the real work is done without it."""
+
+    def __init__(self, home: Path, speed: float, machine: Machine, keys: KeyRing) -> None:
+        self.home = home
+        self.speed = speed
+        self.machine = machine
+        self.keys = keys
+        self.stop = threading.Event()
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.regions = {name: self._region(name) for name in REGIONS}
+        self.copying: dict[str, threading.Lock] = {}
+        self._threads: set[threading.Thread] = set()
+
+    def _region(self, name: str) -> Region:
+        host = f"{names.host_token()}.{name}.rds.amazonaws.com"
+        region = Region(name, self.home / "regions" / name, host)
+        family = f"postgres{self.machine.tree.major}"
+        default = ParameterGroup(name, f"default.{family}", family, f"Default parameter group for {family}", {}, {})
+        region.parameter_groups[default.name] = default
+        return region
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def arn(self, region: str, kind: str, name: str) -> str:
+        return f"arn:aws:rds:{region}:{ACCOUNT}:{kind}:{name}"
+
+    def seconds(self, aws_seconds: float) -> float:
+        """AWS's seconds as seconds here."""
+        return aws_seconds / self.speed
+
+    def cluster(self, region: Region, identifier: str, resource_id: str) -> Cluster:
+        return Cluster(self.machine, region.directory / "instances" / resource_id, region.endpoint(identifier))
+
+    def event(
+        self, region: str, kind: str, identifier: str, message: str, *categories: str, arn_kind: str = "db"
+    ) -> None:
+        """Record what DescribeEvents will tell. Call with the lock held."""
+        arn = self.arn(region, arn_kind, identifier)
+        self.regions[region].events.append(Occurrence(self.now, kind, identifier, arn, message, categories))
+
+    def tell(self, instance: Instance, message: str, *categories: str) -> None:
+        """An event of an instance."""
+        with self.lock:
+            self.event(instance.region, "db-instance", instance.identifier, message, *categories)
+
+    def tell_snapshot(self, snapshot: Snapshot, message: str, *categories: str) -> None:
+        """An event of a snapshot."""
+        with self.lock:
+            self.event(snapshot.region, "db-snapshot", snapshot.identifier, message, *categories, arn_kind="snapshot")
+
+    def move(self, instance: Instance, status: str) -> None:
+        """Change an instance's status along the table of legal transitions."""
+        with self.changed:
+            states.check(states.INSTANCE, f"instance {instance.identifier}", instance.status, status)
+            instance.status = status
+            self.changed.notify_all()
+
+    def move_snapshot(self, snapshot: Snapshot, status: str) -> None:
+        with self.changed:
+            states.check(states.SNAPSHOT, f"snapshot {snapshot.identifier}", snapshot.status, status)
+            snapshot.status = status
+            self.changed.notify_all()
+
+    def move_backup(self, backup: Backup, status: str) -> None:
+        with self.changed:
+            states.check(states.BACKUP, f"automated backup {backup.identifier}", backup.status, status)
+            backup.status = status
+            self.changed.notify_all()
+
+    def claim(self, instance: Instance, status: str) -> bool:
+        """Wait until an instance is available, then move it on; False where it is going away or the lab ends."""
+        with self.changed:
+            while instance.status != "available":
+                if instance.status in ("deleting", "deleted", "failed") or self.stop.is_set():
+                    return False
+                self.changed.wait(0.5)
+            self.move(instance, status)
+            return True
+
+    @contextmanager
+    def dwelling(self, state: str) -> Iterator[None]:
+        """Stay in a state for at least as long as AWS would, however fast the work inside is."""
+        until = time.monotonic() + self.seconds(states.DWELL[state])
+        yield
+        self.sleep(until - time.monotonic())
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep; raises Ending when the lab ends meanwhile."""
+        if self.stop.wait(max(0.0, seconds)):
+            raise Ending
+
+    def spawn(self, name: str, work: Callable[[], None], failed: Callable[[], None] | None = None) -> None:
+        """Do what a call asked for, after the call was answered. `failed` marks the resource when it cannot be done."""
+
+        def job() -> None:
+            try:
+                work()
+            except Ending:
+                pass
+            except Exception:  # noqa: BLE001 - the edge of a thread: the resource says failed, the log says why
+                if not self.stop.is_set():
+                    traceback.print_exc(file=sys.stderr)
+                    if failed:
+                        failed()
+            finally:
+                with self.lock:
+                    self._threads.discard(thread)
+
+        if self.stop.is_set():
+            raise Ending
+        thread = threading.Thread(target=job, name=name, daemon=True)
+        with self.lock:
+            self._threads.add(thread)
+        thread.start()
+
+    def end(self) -> None:
+        """Stop every thread and every server."""
+        self.stop.set()
+        with self.changed:
+            self.changed.notify_all()
+            for region in self.regions.values():
+                for backup in region.backups.values():
+                    backup.stop.set()
+            threads = list(self._threads)
+        # Servers go first: a thread in the middle of a copy or a recovery fails then, rather than outliving them.
+        for _ in range(2):
+            for cluster in self._clusters():
+                cluster.stop("immediate")
+            for thread in threads:
+                thread.join(timeout=20)
+
+    def _clusters(self) -> list[Cluster]:
+        with self.lock:
+            return [instance.cluster for region in self.regions.values() for instance in region.instances.values()]
+
+
+class Ending(Exception):  # noqa: N818 - not an error: the lab is going down
+    """Raised in a thread that waits while the lab ends."""
