@@ -1,0 +1,105 @@
+"""The report as one frozen value: what `report.json` holds, and what every page is drawn from.
+
+Published as a JSON Schema (`dr report --schema`) and versioned by its `schema` field.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from dr.recovery import Fact
+from dr.verification import Coverage, Finding
+
+Verdict = Literal["passed", "failed", "inconclusive"]
+RunKind = Literal["backup", "test"]
+
+
+class ReportedObjectives(Fact):
+    rto_seconds: float
+    rpo_seconds: float
+
+
+class Actuals(Fact):
+    """Measured, never promised. None: it could not be measured."""
+
+    rta_seconds: float | None
+    """From the start of the run to the last verification that the verdict needs."""
+    rpa_seconds: float | None
+    rpa_explained: str = ""
+
+
+class Phase(Fact):
+    name: str
+    started_at: datetime
+    finished_at: datetime
+    seconds: float
+
+
+class ReportedAsset(Fact):
+    asset: str
+    kind: Literal["database", "bucket"]
+    site: str
+    recovery_point: str
+    target: str
+    restored_to: str
+    depth: str | None
+    coverage: Coverage
+    findings: tuple[Finding, ...]
+
+
+class ReportedStep(Fact):
+    name: str
+    action: str
+    site: str
+    needs: tuple[str, ...]
+    started_at: datetime | None
+    finished_at: datetime | None
+    seconds: float | None
+    outcome: Literal["done", "errored", "not_reached", "interrupted"]
+    attempts: int
+    waited_for_people_seconds: float = 0.0
+    detail: str = ""
+
+
+class ScratchThing(Fact):
+    kind: str
+    name: str
+    region: str
+
+
+class ScratchLedger(Fact):
+    created: tuple[ScratchThing, ...]
+    removed: tuple[ScratchThing, ...]
+    remaining: tuple[ScratchThing, ...]
+
+
+class JournalDigest(Fact):
+    events: int
+    head_sha256: str
+
+
+class Report(Fact):
+    """One run, judged."""
+
+    schema_: Literal["firedrill.report/1"] = Field(default="firedrill.report/1", alias="schema")
+    tool: str
+    """Name and version of the program that judged."""
+    run: str
+    kind: RunKind
+    application: str
+    started_at: datetime
+    finished_at: datetime
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    not_tested: tuple[str, ...]
+    objectives: ReportedObjectives
+    actuals: Actuals
+    instant: datetime | None
+    phases: tuple[Phase, ...]
+    assets: tuple[ReportedAsset, ...]
+    steps: tuple[ReportedStep, ...]
+    critical_path: tuple[str, ...]
+    scratch: ScratchLedger
+    regions_called: dict[str, int]
+    journal: JournalDigest

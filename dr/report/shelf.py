@@ -1,0 +1,80 @@
+"""The runs that a control folder holds, and which of them somebody means."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from dr.errors import Refused
+from dr.estate import Estate
+from dr.journal import FILE, alive
+from dr.report.model import Report
+from dr.report.write import JSON, read
+
+_RUN = re.compile(r"\d{8}T\d{6}Z-([a-z]+)-([a-z0-9-]+)-[0-9a-f]{4,16}")
+AWAY = Path(".firedrill") / "runs"
+NAMED = 5
+"""How many runs a refusal names."""
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """One run: judged, or why not."""
+
+    run: str
+    kind: str
+    application: str
+    report: Report | None
+    instead: str = ""
+    """What there is to say of a run without a readable report."""
+
+
+def shelf(estate: Estate) -> Path:
+    """The folder on this machine in which an estate's runs stand.
+
+    With a bucket for a control store these are the runs made from here; where that is, `dr.store.open_store` decides.
+    """
+    return AWAY if estate.control.startswith("s3://") else Path(estate.control)
+
+
+def names(root: Path, kind: str | None = None) -> list[str]:
+    """Every run, newest first; `kind` keeps those of one kind."""
+    if not root.is_dir():
+        return []
+    matched = ((_RUN.fullmatch(folder.name), folder) for folder in root.iterdir())
+    found = [match[0] for match, folder in matched if match and kind in (None, match[1]) and folder.is_dir()]
+    return sorted(found, reverse=True)
+
+
+def look(root: Path, run: str) -> Shelved:
+    """One run of the shelf, whatever state it is in."""
+    match = _RUN.fullmatch(run)
+    if match is None:
+        raise Refused(f"{run}: not the name of a run", hint="`dr runs` lists them")
+    if not (root / run / JSON).exists():
+        journal = root / run / FILE
+        state = "unfinished (no journal)"
+        if journal.exists():
+            state = "running" if alive(journal) else "unfinished (journal only)"
+        return Shelved(run, match[1], match[2], None, state)
+    try:
+        return Shelved(run, match[1], match[2], read(root / run))
+    except Refused as problem:
+        return Shelved(run, match[1], match[2], None, problem.message)
+
+
+def find(root: Path, asked: str) -> str:
+    """The run that `latest`, a name or the beginning of one stands for. Raises Refused unless it is exactly one."""
+    every = names(root)
+    if asked == "latest" and every:
+        return every[0]
+    if asked in every:
+        return asked
+    meant = [run for run in every if asked and run.startswith(asked)]
+    if len(meant) == 1:
+        return meant[0]
+    newest = ", ".join((meant or every)[:NAMED])
+    if meant:
+        raise Refused(f"run {asked}: {len(meant)} runs begin like that", hint=f"newest of them: {newest}")
+    raise Refused(
+        f"no run {asked!r} in {root}", hint=f"newest there: {newest}" if newest else "there is none yet; `dr test`"
+    )
