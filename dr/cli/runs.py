@@ -1,0 +1,77 @@
+"""`dr runs`: what ran, newest first, and how it ended."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dr.cli.options import estate_option, json_option
+
+if TYPE_CHECKING:
+    from dr.report.shelf import Shelved
+
+
+@click.command("runs")
+@estate_option
+@click.option("--kind", type=click.Choice(["backup", "test"]), help="Only runs of this kind.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@json_option
+def command(estate_file: Path, kind: str | None, limit: int, *, as_json: bool) -> None:
+    """List the runs of the estate, newest first."""
+    import json
+
+    from dr.documents import load_estate
+    from dr.report import shelf
+
+    estate, _ = load_estate(estate_file)
+    root = shelf.shelf(estate)
+    every = shelf.names(root, kind)
+    runs = [shelf.look(root, run) for run in every[:limit]]
+    if as_json:
+        click.echo(json.dumps({"runs": [_plain(run) for run in runs]}, indent=2))
+        return
+    for line in _lines(runs):
+        click.echo(line)
+    if not runs:
+        click.echo(f"no runs in {root}", err=True)
+    if "://" in estate.control:
+        click.echo(f"only runs made from this machine: {estate.control} is not looked through", err=True)
+    if len(every) > limit:
+        click.echo(f"{len(every) - limit} older; --limit {len(every)} lists all", err=True)
+
+
+def _plain(shelved: "Shelved") -> Mapping[str, Any]:
+    report = shelved.report
+    return {
+        "run": shelved.run,
+        "kind": shelved.kind,
+        "application": shelved.application,
+        "state": "reported" if report else shelved.instead,
+        "verdict": report.verdict if report else None,
+        "depth": {asset.asset: asset.depth for asset in report.assets} if report else None,
+        "rta_seconds": report.actuals.rta_seconds if report else None,
+        "rpa_seconds": report.actuals.rpa_seconds if report else None,
+    }
+
+
+def _lines(runs: "list[Shelved]") -> list[str]:
+    from dr.report.visible import shortened
+    from dr.report.words import KINDS, duration
+
+    def time(seconds: float | None) -> str:
+        return duration(seconds) if seconds is not None else "–"
+
+    rows = [("run", "kind", "application", "verdict", "depth", "RTA", "RPA")] if runs else []
+    for shelved in runs:
+        report = shelved.report
+        row = (shelved.run, KINDS[report.kind] if report else shelved.kind, shelved.application)
+        if report is None:
+            rows.append((*row, shortened(shelved.instead, 160), "", "", ""))
+            continue
+        depth = " ".join(shortened(asset.depth or "none") for asset in report.assets) or "none"
+        rows.append((*row, report.verdict, depth, time(report.actuals.rta_seconds), time(report.actuals.rpa_seconds)))
+    # A run without a report says why across the columns that it has nothing for.
+    widths = [max((len(row[column]) for row in rows if row[5]), default=0) for column in range(7)]
+    widths[0] = max((len(row[0]) for row in rows), default=0)
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

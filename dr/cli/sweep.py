@@ -1,0 +1,36 @@
+"""`dr sweep`: remove scratch that outlived its run or its expiry."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from dr.cli.options import estate_option, json_option
+
+
+@click.command(epilog="Example: dr sweep --dry-run")
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@estate_option
+@json_option
+def command(dry_run: bool, estate_file: Path, as_json: bool) -> None:
+    """Remove scratch that outlived its run or its expiry: what a killed run left, and what nobody came back for.
+
+    Removes only what a journal here created, whose tags and resource id agree, and that is not part of the estate.
+    Everything else that looks like scratch is listed and left alone.
+    """
+    from dr.cli.progress import Progress
+    from dr.drill import enter
+    from dr.errors import ExitCode
+    from dr.sweep import sweep
+
+    swept = sweep(enter(estate_file), dry_run=dry_run, say=Progress())
+    if as_json:
+        click.echo(json.dumps({"swept": [asdict(one) for one in swept]}, indent=2))
+    for one in swept if not as_json else ():
+        click.echo(f"{one.fate}: {one.thing} ({one.run}): {one.reason}")
+    if not swept and not as_json:
+        click.echo("nothing to sweep")
+    if any(one.fate == "remains" for one in swept):
+        sys.exit(ExitCode.SCRATCH_REMAINS)

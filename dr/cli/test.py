@@ -1,0 +1,43 @@
+"""`dr test`: restore into scratch, verify, measure, tear down."""
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from dr.cli.options import at_option, depth_option, estate_option, json_option, site_option
+
+
+@click.command(epilog="Examples: dr test receipts    dr test receipts --at 2026-11-20T02:15:00Z --site primary")
+@click.argument("names", nargs=-1, metavar="[APPLICATION or ASSET]...")
+@at_option
+@site_option
+@depth_option
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop: nothing is created.")
+@estate_option
+@json_option
+def command(
+    names: tuple[str, ...], at: str, site: str, depth: str, dry_run: bool, estate_file: Path, as_json: bool
+) -> None:
+    """Restore into scratch, verify, measure, tear down.
+
+    Database and buckets are restored to one and the same instant, from what the chosen site holds, and compared with
+    the baseline that `dr backup` recorded. The scratch environment is removed at the end whatever happens.
+    """
+    from dr.cli.launch import launch
+    from dr.drill import enter, prepare_test
+    from dr.estate import SiteName
+    from dr.recovery import parse_target
+    from dr.verification import LEVELS
+
+    target = parse_target(at)
+    where = next(name for name in get_args(SiteName) if name == site)
+    level = next(level for level in LEVELS if level == depth)
+    house = enter(estate_file)
+    launch(
+        house,
+        names,
+        lambda choice: prepare_test(house, choice, site=where, target=target, depth=level),
+        dry_run=dry_run,
+        as_json=as_json,
+    )

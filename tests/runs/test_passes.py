@@ -1,0 +1,54 @@
+"""An honest restore under a workload that never pauses: no false alarm, and an exact answer at every instant."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dr.errors import Refused
+from dr.recovery import AtTime
+from dr.report.model import Report
+from tests.runs.conftest import Runner
+
+TIMES = 15
+
+
+def _exact(report: Report) -> float:
+    (database,) = [asset for asset in report.assets if asset.kind == "database"]
+    assert database.coverage.exact_fraction is not None
+    return database.coverage.exact_fraction
+
+
+@pytest.mark.parametrize("_time", range(TIMES))
+def test_a_restore_test_right_after_a_backup_passes(runner: Runner, _time: int) -> None:
+    backup = runner.backup()
+    assert backup.verdict == "passed", backup.reasons
+    report = runner.test()
+    assert report.verdict == "passed", report.reasons
+    assert _exact(report) >= 0.99
+    assert {asset.depth for asset in report.assets} == {"L8", "L7"}
+    assert report.scratch.created
+    assert report.scratch.remaining == ()
+    assert set(report.regions_called) == {"eu-central-1"}
+
+
+def test_a_restore_ends_exactly_at_its_instant_or_is_refused(backed_up: Runner) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    chance = random.Random(seed)  # noqa: S311 - the instants need no secrecy, only a seed to repeat them by
+    print(f"seed {seed}")  # noqa: T201
+    exact = refused = 0
+    for _ in range(TIMES):
+        instant = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=chance.randrange(-20, 60))
+        try:
+            report = backed_up.test(AtTime(instant), "receipts-db")
+        except Refused as problem:
+            assert "outside the window" in problem.message or "later than what is known" in problem.message  # noqa: PT017
+            refused += 1
+            continue
+        assert report.instant == instant
+        (database,) = [asset for asset in report.assets if asset.kind == "database"]
+        outcomes = {finding.check: finding.outcome for finding in database.findings}
+        assert outcomes["heartbeat"] == "passed", (seed, report.reasons)
+        assert report.verdict in ("passed", "inconclusive"), (seed, report.reasons)
+        exact += 1
+    assert exact, f"seed {seed}: every instant was refused"

@@ -1,0 +1,57 @@
+"""Every way to say what is to be restored: a recovery point by name, the primary site, one asset alone."""
+
+import json
+
+from dr import catalog
+from dr.recovery import AtPoint
+from tests.runs.conftest import Runner
+
+
+def _newest_snapshot(runner: Runner) -> str:
+    record = max(catalog.records(runner.house.store, "receipts"), key=lambda one: one.instant)
+    return record.databases["receipts-db"].snapshot
+
+
+def test_a_snapshot_by_name_is_compared_with_the_baseline_around_it(backed_up: Runner) -> None:
+    name = _newest_snapshot(backed_up)
+    report = backed_up.test(AtPoint(name))
+    answers = {finding.check: finding for asset in report.assets for finding in asset.findings}
+    (database,) = [asset for asset in report.assets if asset.kind == "database"]
+    assert database.recovery_point == f"snapshot {name}"
+    assert answers["content"].outcome == "passed", report.reasons
+    assert answers["heartbeat"].outcome == "passed", report.reasons
+    assert database.coverage.exact_fraction is not None
+    assert database.coverage.exact_fraction >= 0.99
+    assert answers["objects"].outcome == "passed", report.reasons
+    assert report.verdict == "passed", report.reasons
+
+
+def test_the_primary_site_restores_from_its_own_backups(backed_up: Runner) -> None:
+    report = backed_up.test(site="primary")
+    assert report.verdict == "passed", report.reasons
+    assert set(report.regions_called) == {"eu-west-1"}
+    assert backed_up.leftovers() == []
+
+
+def test_one_asset_alone_says_what_was_left_out(backed_up: Runner) -> None:
+    report = backed_up.test(None, "receipts-documents")
+    assert report.verdict == "passed", report.reasons
+    assert any("receipts-db" in text for text in report.not_tested)
+
+
+def test_the_plan_names_everything_and_creates_nothing(backed_up: Runner) -> None:
+    before = {path.name for path in backed_up.house.runs.iterdir()}
+    plan = json.loads(backed_up.lab.dr("plan", "receipts", "--json").stdout)
+    assert plan["steps"][0]["name"] == "choose instant"
+    assert {path.name for path in backed_up.house.runs.iterdir()} == before
+    assert "creates instance firedrill-" in backed_up.lab.dr("plan", "receipts").stdout
+    assert "creates snapshot firedrill-" in backed_up.lab.dr("plan", "receipts", "--kind", "backup").stdout
+
+
+def test_looking_back(backed_up: Runner) -> None:
+    report = backed_up.test(None, "receipts-documents")
+    runs = json.dumps(json.loads(backed_up.lab.dr("runs", "--json").stdout))
+    assert report.run in runs
+    assert json.loads(backed_up.lab.dr("report", report.run, "--format", "json").stdout)["run"] == report.run
+    assert "<testsuite" in backed_up.lab.dr("report", report.run, "--format", "junit").stdout
+    assert backed_up.lab.dr("report", "nonsense").returncode == 3
