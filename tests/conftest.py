@@ -17,6 +17,12 @@ import pytest
 ESTATE = Path(__file__).parent.parent / "runbooks" / "estate.yaml"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--aws", action="store_true", help="Run the contract suite against the real account of your credentials."
+    )
+
+
 @dataclass(frozen=True)
 class Lab:
     """A lab, and the surroundings that a command needs to reach it."""
