@@ -10,6 +10,7 @@
     simulated.py    moto's services, in this process
     tagging.py      the tagging API over simulated services and our own RDS together
     control.py      status and stop, for whoever holds the token
+    secrets.py      Secrets Manager, whose replicas arrive late
     buckets.py      S3: which region, which lock, and who puts right what the simulated store gets wrong
     payload.py      the body as it was meant: chunks undone, checksums proven
     checksums.py    S3's checksums, as far as they can be computed here

@@ -9,6 +9,7 @@ from dr.lab.front.buckets import Buckets
 from dr.lab.front.exchange import Answer, Headers, Request
 from dr.lab.front.keys import KeyRing
 from dr.lab.front.refusals import GLOBAL, REGIONAL, Refusal, Trouble
+from dr.lab.front.secrets import Secrets
 from dr.lab.front.simulated import Simulated
 from dr.lab.front.tagging import Tagging
 
@@ -28,13 +29,16 @@ class Rds(Protocol):
 class Desk:
     """Answers the requests of one region: checks each signature, then hands over to the service it names."""
 
-    def __init__(self, region: str, keys: KeyRing, simulated: Simulated, buckets: Buckets, rds: Rds) -> None:
+    def __init__(
+        self, region: str, keys: KeyRing, simulated: Simulated, buckets: Buckets, secrets: Secrets, rds: Rds
+    ) -> None:
         self.region = region
         self._services = GLOBAL if region == GLOBAL_REGION else REGIONAL
         self._signed_for = (GLOBAL_REGION, *REGIONS) if region == GLOBAL_REGION else (region,)
         self._keys = keys
         self._simulated = simulated
         self._buckets = buckets
+        self._secrets = secrets
         self._rds = rds
         self._tagging = Tagging(simulated, rds)
 
@@ -62,6 +66,8 @@ class Desk:
             body = request.body or request.query.encode()
             status, headers, content = self._rds.handle(self.region, body, request.id)
             return Answer(status, Headers(headers.items()), content)
+        if service == "secretsmanager":
+            return self._secrets.answer(self.region, request)
         if service == "tagging":
             return self._tagging.answer(self.region, request)
         return self._simulated.answer(service, request)

@@ -9,6 +9,7 @@ from dr.lab.front.dispatch import GLOBAL_REGION, REGIONS, Desk, Rds
 from dr.lab.front.keys import KeyPair, KeyRing
 from dr.lab.front.listener import Listener
 from dr.lab.front.replication import Replication
+from dr.lab.front.secrets import Secrets
 from dr.lab.front.simulated import Simulated
 from dr.lab.front.store import Store
 
@@ -32,9 +33,9 @@ class Doors:
     ) -> None:
         ring, simulated, store = KeyRing(keys), Simulated(), Store()
         self.replication = Replication(store, speed)
-        buckets = Buckets(simulated, store, self.replication)
+        buckets, secrets = Buckets(simulated, store, self.replication), Secrets(simulated, speed)
         self.listeners = {
-            name: Listener(name, Desk(signed_for, ring, simulated, buckets, rds).answer)
+            name: Listener(name, Desk(signed_for, ring, simulated, buckets, secrets, rds).answer)
             for name, signed_for in ((*zip(REGIONS, REGIONS, strict=True), (GLOBAL, GLOBAL_REGION)))
         }
         self.control = Listener("control", Control(token, status, stop).answer)
