@@ -229,7 +229,9 @@ def test_modifications(rds_lab: RdsLab) -> None:
     with rds_lab.enter(again, password="another-password") as master:
         assert master.execute("show max_connections").fetchone() == ("57",)
     assert refused(client.delete_db_parameter_group, DBParameterGroupName="tuned") == "InvalidDBParameterGroupState"
-    tune(DBParameterGroupName="tuned", Parameters=[{**parameter, "ParameterValue": "many"}])
+    # Each value is good, and the two together are not.
+    reserved = {**parameter, "ParameterName": "superuser_reserved_connections"}
+    tune(DBParameterGroupName="tuned", Parameters=[reserved])
     client.reboot_db_instance(DBInstanceIdentifier="mod-two")
     rds_lab.await_instance("mod-two", status="incompatible-parameters")
     rds_lab.delete("mod-two")

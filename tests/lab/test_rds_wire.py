@@ -71,7 +71,7 @@ def test_an_empty_list_is_a_list_and_an_absent_one_is_not() -> None:
         (b"Action=DeleteDBInstance&DBInstanceIdentifier=a&SkipFinalSnapshot=perhaps", "MalformedInput"),
         (b"Action=DescribeEvents&StartTime=yesterday", "MalformedInput"),
         (b"Action=DescribeEvents&StartTime=0001-01-01T00:00:00%2B14:00", "MalformedInput"),
-        (b"Action=CreateDBInstanceReadReplica&DBInstanceIdentifier=a", "InvalidAction"),
+        (b"Action=CreateDBInstanceReadReplica&DBInstanceIdentifier=a", "InvalidParameterCombination"),
         (b"Action=DescribeDBInstances&" + b"&".join(b"a%d=1" % n for n in range(6000)), "MalformedInput"),
         (b"Action=" + b"A" * 2_000_000, "MalformedInput"),
         (b"Action=DescribeDBInstances&DBInstanceIdentifier=%00%01<>%26", "DBInstanceNotFound"),

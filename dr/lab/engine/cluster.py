@@ -49,6 +49,8 @@ class Cluster:
     """The host name that clients verify."""
     archive_command: str = NO_ARCHIVE
     parameters: Mapping[str, str] = field(default_factory=dict)
+    following: Mapping[str, str] = field(default_factory=dict)
+    """Settings by which a standby follows its source, at every start; empty for anybody else."""
     port: int = 0
     """Where clients connect."""
     server_port: int = 0
@@ -76,7 +78,7 @@ class Cluster:
         account = self.machine.account
         account.folder(self.directory)
         secret = self.directory / "password"
-        self._write(secret, self.machine.password)
+        self.write(secret, self.machine.password)
         account.run(
             [
                 self.machine.tree.program("initdb"),
@@ -102,23 +104,26 @@ class Cluster:
     def certify(self) -> None:
         """A certificate for the endpoint's name; a running server takes it with the next `reload`."""
         certificate, key = self.machine.authority.issue(self.endpoint)
-        self._write(self.certificate, certificate.decode())
-        self._write(self.key, key.decode())
+        self.write(self.certificate, certificate.decode())
+        self.write(self.key, key.decode())
 
     def configure(self, extra: Mapping[str, str] | None = None) -> None:
         """Write the configuration; `extra` holds what only this start needs (recovery)."""
         tls = self.machine.tree.speaks_tls
-        self._write(
+        self.write(
             self.data / "postgresql.conf",
             settings.main_file(
                 archive_command=self.archive_command,
                 certificate=self.certificate if tls else None,
                 key=self.key if tls else None,
-                extra=extra or {},
+                extra={**self.following, **(extra or {})},
             ),
         )
-        self._write(self.data / settings.PARAMETERS, settings.parameters_file(self.parameters))
-        self._write(self.data / "pg_hba.conf", settings.access_file(tls=tls))
+        self.write(self.data / settings.PARAMETERS, settings.parameters_file(self.parameters))
+        required = settings.tls_required(self.parameters, self.machine.tree.major)
+        self.write(self.data / "pg_hba.conf", settings.access_file(tls=tls and required))
+        if self.front:
+            self.front.required = required
 
     def start(self, extra: Mapping[str, str] | None = None) -> None:
         """Run the server and wait until it takes connections. Raises ServerFailed when it does not come up."""
@@ -152,6 +157,7 @@ class Cluster:
         self._close_door()
         self.port = self.port or free_port()
         self.front = TlsFront(self.port, self.server_port, self.certificate, self.key)
+        self.front.required = settings.tls_required(self.parameters, self.machine.tree.major)
 
     def _close_door(self) -> None:
         if self.front:
@@ -255,7 +261,8 @@ class Cluster:
     def _pg_ctl(self, verb: str, *options: str) -> None:
         self.machine.account.run([self.machine.tree.program("pg_ctl"), verb, "-s", "-D", self.data, *options])
 
-    def _write(self, path: Path, text: str) -> None:
+    def write(self, path: Path, text: str) -> None:
+        """A file that only the server's account can read."""
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
         self.machine.account.own(path)

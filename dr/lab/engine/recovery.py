@@ -57,3 +57,5 @@ def _lay_out(cluster: Cluster, base: Base) -> None:
     shutil.rmtree(cluster.data, ignore_errors=True)
     duplicate(cluster.machine.account, base.directory, cluster.data)
     cluster.data.chmod(0o700)
+    # The base of a standby is a standby itself, until told otherwise.
+    (cluster.data / "standby.signal").unlink(missing_ok=True)

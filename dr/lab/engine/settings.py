@@ -40,9 +40,19 @@ FIXED = {
 OURS = re.compile(
     r"(listen_addresses|unix_socket.*|port|ssl.*|data_directory|.*_file|archive_.*|.*_command|recovery_.*|primary_.*|"
     r"wal_level|fsync|hot_standby|include.*|password_encryption|lc_messages|log_timezone|log_line_prefix|"
-    r"log_directory|log_filename|logging_collector)"
+    r"log_directory|log_filename|logging_collector|dynamic_library_path)"
 )
 """Settings that a parameter group may name but never decides here."""
+
+
+FORCE_TLS = "rds.force_ssl"
+FORCED_SINCE = 15
+"""RDS turns clients without TLS away by default from this version on."""
+
+
+def tls_required(parameters: Mapping[str, str], major: int) -> bool:
+    """Whether a client has to speak TLS, by the parameter group or by RDS's default for this version."""
+    return parameters.get(FORCE_TLS, "1" if major >= FORCED_SINCE else "0") == "1"
 
 
 def main_file(*, archive_command: str, certificate: Path | None, key: Path | None, extra: Mapping[str, str]) -> str:
@@ -64,7 +74,10 @@ def _lines(values: Mapping[str, str]) -> str:
 
 
 def access_file(*, tls: bool) -> str:
-    """The text of pg_hba.conf: TLS and a password, from this machine; the database `rdsadmin` is RDS's own."""
+    """The text of pg_hba.conf: a password, from this machine, under TLS where that is required.
+
+    The database `rdsadmin` is RDS's own.
+    """
     kind = "hostssl" if tls else "host"
     return "".join(
         f"{kind} {line}\n"

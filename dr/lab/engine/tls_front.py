@@ -1,7 +1,7 @@
 """Speaks TLS for a server that was built without it, as the PostgreSQL of the Python wheels is.
 
 A client asks for TLS with a packet of its own before anything else; after the handshake the bytes are PostgreSQL's and
-pass through untouched. Clients that do not ask are turned away, as `hostssl` would.
+pass through untouched. Clients that do not ask are turned away, as `hostssl` would, unless told otherwise.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ class TlsFront:
 
     def __init__(self, port: int, behind: int, certificate: Path, key: Path) -> None:
         self.behind = behind
+        self.required = True
+        """Whether clients that do not ask for TLS are turned away."""
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
         self._loop = asyncio.new_event_loop()
@@ -78,6 +80,8 @@ class TlsFront:
                 await writer.drain()
                 await writer.start_tls(self._context)
                 first = b""
+            elif not self.required:
+                first = struct.pack("!II", length, code)
             else:
                 writer.write(b"E" + struct.pack("!I", len(TURNED_AWAY) + 4) + TURNED_AWAY)
                 await writer.drain()

@@ -37,7 +37,7 @@ def show(world: World, region: Region, request: dict[str, Any]) -> Answer:
 
 
 def start_replication(world: World, region: Region, request: dict[str, Any]) -> Answer:
-    source = _source(world, request["SourceDBInstanceArn"])
+    source = instance_of(world, request["SourceDBInstanceArn"])
     if source.region == region.name:
         raise Fault("InvalidParameterValue", "Automated backups cannot be replicated within one region.")
     if source.backup is None or source.status in ("creating", "deleting"):
@@ -117,7 +117,8 @@ def _find(world: World, region: Region, arn: str | None, resource: str | None) -
     return candidates[0]
 
 
-def _source(world: World, arn: str) -> Instance:
+def instance_of(world: World, arn: str) -> Instance:
+    """An instance of any region by its ARN. Raises Fault."""
     parts = arn.split(":", 6)
     if len(parts) < 7 or parts[2] != "rds" or parts[5] != "db":
         raise Fault("InvalidParameterValue", f"Invalid DB instance ARN: {arn[:300]}")

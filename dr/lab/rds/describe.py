@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from dr.lab.rds import names, states
-from dr.lab.rds.records import Backup, Instance, ParameterGroup, Snapshot, SubnetGroup, Traits
+from dr.lab.rds.records import Backup, Following, Instance, ParameterGroup, Snapshot, SubnetGroup, Traits
 from dr.lab.rds.world import World
 
 ENGINE = "postgres"
@@ -48,7 +48,7 @@ def instance(world: World, shown: Instance) -> dict[str, Any]:
         "DBParameterGroups": [
             {
                 "DBParameterGroupName": shown.parameter_group,
-                "ParameterApplyStatus": "pending-reboot" if shown.parameters_pending else "in-sync",
+                "ParameterApplyStatus": _apply_status(shown),
             }
         ],
         "DBSubnetGroup": subnet_group(world, region.subnet_groups[shown.subnet_group], short=True),
@@ -56,7 +56,7 @@ def instance(world: World, shown: Instance) -> dict[str, Any]:
         "LatestRestorableTime": shown.latest,
         "MultiAZ": shown.multi_az,
         "AutoMinorVersionUpgrade": shown.auto_minor,
-        "ReadReplicaDBInstanceIdentifiers": [],
+        "ReadReplicaDBInstanceIdentifiers": [_seen_from(world, shown, one) for one in read_replicas(world, shown)],
         "OptionGroupMemberships": [{"OptionGroupName": f"default:postgres-{version}", "Status": "in-sync"}],
         "PubliclyAccessible": shown.public,
         "DbInstancePort": 0,
@@ -87,6 +87,52 @@ def instance(world: World, shown: Instance) -> dict[str, Any]:
     replicas = _replicas(world, shown.backup)
     if replicas:
         described["DBInstanceAutomatedBackupsReplications"] = replicas
+    if shown.following:
+        described |= _following(world, shown, shown.following)
+    if shown.secret:
+        secret = shown.secret
+        described["MasterUserSecret"] = {
+            "SecretArn": secret.arn,
+            "SecretStatus": secret.status,
+            "KmsKeyId": secret.key,
+        }
+    return described
+
+
+def _apply_status(shown: Instance) -> str:
+    if shown.parameters_applying:
+        return "applying"
+    return "pending-reboot" if shown.parameters_pending else "in-sync"
+
+
+def read_replicas(world: World, source: Instance) -> list[Instance]:
+    """The instances that follow this one, in any region."""
+    return [
+        one
+        for region in world.regions.values()
+        for one in region.instances.values()
+        if one.following and one.following.source is source
+    ]
+
+
+def _seen_from(world: World, here: Instance, other: Instance) -> str:
+    """How an instance is named in the description of another: across regions by its ARN."""
+    if here.region == other.region:
+        return other.identifier
+    return world.arn(other.region, "db", other.identifier)
+
+
+def _following(world: World, shown: Instance, tie: Following) -> dict[str, Any]:
+    described: dict[str, Any] = {"ReadReplicaSourceDBInstanceIdentifier": _seen_from(world, shown, tie.source)}
+    if shown.status != "creating":
+        described["StatusInfos"] = [
+            {
+                "StatusType": "read replication",
+                "Normal": tie.status == "replicating",
+                "Status": tie.status,
+                "Message": tie.message or None,
+            }
+        ]
     return described
 
 

@@ -5,29 +5,11 @@ from typing import Any
 
 from dr.lab.rds import describe, names, paging, placement
 from dr.lab.rds.faults import Fault
-from dr.lab.rds.records import Instance, ParameterGroup, Region, SubnetGroup
+from dr.lab.rds.records import ParameterGroup, Region, SubnetGroup
 from dr.lab.rds.world import World
 
 Answer = dict[str, Any]
 FAMILY = re.compile(r"postgres(9\.\d|1\d)")
-PARAMETER = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
-STATIC = {
-    "autovacuum_max_workers",
-    "huge_pages",
-    "max_connections",
-    "max_locks_per_transaction",
-    "max_prepared_transactions",
-    "max_replication_slots",
-    "max_wal_senders",
-    "max_worker_processes",
-    "rds.logical_replication",
-    "shared_buffers",
-    "shared_preload_libraries",
-    "track_activity_query_size",
-    "track_commit_timestamp",
-    "wal_buffers",
-}
-"""Parameters that only a restart changes."""
 
 
 def create_subnet_group(world: World, region: Region, request: dict[str, Any]) -> Answer:
@@ -89,68 +71,34 @@ def create_parameter_group(world: World, region: Region, request: dict[str, Any]
 
 def show_parameter_groups(world: World, region: Region, request: dict[str, Any]) -> Answer:
     name = request.get("DBParameterGroupName")
-    found = [_parameter_group(region, name)] if name else list(region.parameter_groups.values())
+    found = [find(region, name)] if name else list(region.parameter_groups.values())
     pairs = [(group.name, group) for group in found]
     return paging.page(request, pairs, "DBParameterGroups", lambda group: describe.parameter_group(world, group))
 
 
-def modify_parameter_group(world: World, region: Region, request: dict[str, Any]) -> Answer:
-    group = _parameter_group(region, request["DBParameterGroupName"])
-    _changeable(group)
-    changes: dict[str, tuple[str, str]] = {}
-    for given in request["Parameters"]:
-        name, value = given.get("ParameterName", ""), given.get("ParameterValue")
-        method = given.get("ApplyMethod")
-        if not PARAMETER.fullmatch(name):
-            raise Fault("InvalidParameterValue", f"Could not find parameter with name: {name[:100]}")
-        if value is None or method not in ("immediate", "pending-reboot") or not value.isprintable():
-            raise Fault("InvalidParameterValue", f"{name}: a printable value and an apply method are required.")
-        if name in STATIC and method == "immediate":
-            raise Fault("InvalidParameterCombination", f"cannot use immediate apply method for static parameter {name}")
-        changes[name] = (value, method)
-    if not 1 <= len(changes) <= 20:
-        raise Fault("InvalidParameterValue", "Between 1 and 20 parameters can be modified in a single request.")
-    group.values |= changes
-    at_once = {name: value for name, (value, method) in changes.items() if method == "immediate"}
-    for instance in region.instances.values():
-        if instance.parameter_group == group.name:
-            if len(at_once) < len(changes):
-                instance.parameters_pending = True
-            if at_once and not instance.parameters_pending:
-                _reload(world, instance, at_once)
-    return {"DBParameterGroupName": group.name}
-
-
-def _reload(world: World, instance: Instance, values: dict[str, str]) -> None:
-    instance.cluster.parameters = {**instance.cluster.parameters, **values}
-    if instance.status == "available":
-        world.spawn(f"reload {instance.identifier}", instance.cluster.reload)
-
-
-def show_parameters(world: World, region: Region, request: dict[str, Any]) -> Answer:  # noqa: ARG001
-    group = _parameter_group(region, request["DBParameterGroupName"])
-    source = request.get("Source")
-    if source and source not in ("user", "system", "engine-default"):
-        raise Fault("InvalidParameterValue", f"Invalid source: {source[:50]}")
-    pairs = [(name, name) for name in group.values] if source in (None, "user") else []
-    return paging.page(request, pairs, "Parameters", lambda name: _parameter(group, name))
-
-
-def _parameter(group: ParameterGroup, name: str) -> dict[str, Any]:
-    value, method = group.values[name]
-    return {
-        "ParameterName": name,
-        "ParameterValue": value,
-        "Source": "user",
-        "ApplyType": "static" if name in STATIC else "dynamic",
-        "DataType": "string",
-        "IsModifiable": True,
-        "ApplyMethod": method,
-    }
+def copy_parameter_group(world: World, region: Region, request: dict[str, Any]) -> Answer:
+    """A copy in the same region: an ARN of another region names nothing that can be copied here."""
+    given = request["SourceDBParameterGroupIdentifier"]
+    source = find(region, given.removeprefix(world.arn(region.name, "pg", "")))
+    if source.name.startswith("default."):
+        raise Fault("InvalidParameterValue", "Default parameter groups cannot be copied: create one instead.")
+    name = names.group(request["TargetDBParameterGroupIdentifier"], "TargetDBParameterGroupIdentifier")
+    if name in region.parameter_groups:
+        raise Fault("DBParameterGroupAlreadyExists", f"Parameter group {name} already exists")
+    group = ParameterGroup(
+        region.name,
+        name,
+        source.family,
+        request["TargetDBParameterGroupDescription"],
+        dict(source.values),
+        names.tags(request.get("Tags")),
+    )
+    region.parameter_groups[name] = group
+    return {"DBParameterGroup": describe.parameter_group(world, group)}
 
 
 def delete_parameter_group(world: World, region: Region, request: dict[str, Any]) -> Answer:  # noqa: ARG001
-    group = _parameter_group(region, request["DBParameterGroupName"])
+    group = find(region, request["DBParameterGroupName"])
     user = next((one.identifier for one in region.instances.values() if one.parameter_group == group.name), None)
     if user or group.name.startswith("default."):
         raise Fault(
@@ -160,13 +108,17 @@ def delete_parameter_group(world: World, region: Region, request: dict[str, Any]
     return {}
 
 
-def _parameter_group(region: Region, name: str) -> ParameterGroup:
+def find(region: Region, name: str) -> ParameterGroup:
+    """A parameter group by name. Raises Fault."""
     found = region.parameter_groups.get(name.lower())
     if found is None:
         raise Fault("DBParameterGroupNotFound", f"DBParameterGroup not found: {name[:255]}")
     return found
 
 
-def _changeable(group: ParameterGroup) -> None:
+def changeable(region: Region, name: str) -> ParameterGroup:
+    """A parameter group whose values may be changed. Raises Fault for AWS's own."""
+    group = find(region, name)
     if group.name.startswith("default."):
         raise Fault("InvalidDBParameterGroupState", "Default parameter groups cannot be modified.")
+    return group

@@ -6,7 +6,7 @@ from typing import Any
 from dr.errors import Unable
 from dr.lab.engine import roles
 from dr.lab.engine.cluster import Cluster
-from dr.lab.rds import backups, describe, names, paging, placement, snapshots, states
+from dr.lab.rds import backups, describe, following, names, paging, passwords, placement, snapshots, states
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Instance, Region, Traits
 from dr.lab.rds.world import World
@@ -19,8 +19,7 @@ def create(world: World, region: Region, request: dict[str, Any]) -> Answer:
     _engine(world, request)
     if "MasterUsername" not in request:
         raise Fault("InvalidParameterValue", "The parameter MasterUsername must be provided and must not be blank.")
-    if "MasterUserPassword" not in request:
-        raise Fault("InvalidParameterValue", "The parameter MasterUserPassword must be provided and must not be blank.")
+    password = passwords.first(world, region, request)
     storage = request.get("AllocatedStorage")
     if storage is None:
         raise Fault("MissingParameter", "The request must contain the parameter AllocatedStorage")
@@ -44,7 +43,7 @@ def create(world: World, region: Region, request: dict[str, Any]) -> Answer:
         iops=request.get("Iops"),
         throughput=request.get("StorageThroughput"),
         master=names.master(request["MasterUsername"]),
-        password=names.password(request["MasterUserPassword"]),
+        password=password.password,
         database=names.database(database) if database else None,
         encrypted=encrypted,
         key=placement.key(world, region, key or "alias/aws/rds") if encrypted else None,
@@ -59,11 +58,14 @@ def create(world: World, region: Region, request: dict[str, Any]) -> Answer:
     placement.free_name(region, identifier)
     placement.room(region)
     instance = placement.build(world, region, traits, placed, request)
+    passwords.announce(world, instance, password)
 
     def bring_up(cluster: Cluster) -> None:
         cluster.create()
         with cluster.connect() as connection:
             roles.create_master(connection, traits.master, traits.password, traits.database)
+        with world.lock:
+            passwords.kept(instance)
 
     launch(world, instance, bring_up, broken="failed")
     return {"DBInstance": describe.instance(world, instance)}
@@ -167,6 +169,8 @@ def reboot(world: World, region: Region, request: dict[str, Any]) -> Answer:
 def stop(world: World, region: Region, request: dict[str, Any]) -> Answer:
     instance = find(region, request["DBInstanceIdentifier"])
     require(instance, {"available"}, "stop")
+    if instance.following or describe.read_replicas(world, instance):
+        raise Fault("InvalidDBInstanceState", f"{instance.identifier} is or has a read replica: it cannot be stopped.")
     if request.get("DBSnapshotIdentifier"):
         raise Fault("InvalidParameterCombination", "The lab takes no snapshot while stopping: take one before.")
     world.move(instance, "stopping")
@@ -228,6 +232,11 @@ def delete(world: World, region: Region, request: dict[str, Any]) -> Answer:
             "InvalidParameterCombination",
             "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
         )
+    if final and instance.following:
+        raise Fault(
+            "InvalidParameterCombination",
+            "FinalDBSnapshotIdentifier can not be specified when deleting a read replica.",
+        )
     if instance.protected:
         raise Fault(
             "InvalidParameterCombination",
@@ -248,6 +257,11 @@ def delete(world: World, region: Region, request: dict[str, Any]) -> Answer:
             if snapshot:
                 snapshots.fill(world, snapshot, instance)
             backups.close_archive(world, instance, keep=keep)
+            following.leave_behind(world, instance)
+            if instance.following:
+                instance.following.end.set()
+                following.forget(world, instance.following)
+            passwords.discard(world, instance)
             instance.cluster.remove()
         with world.lock:
             del region.instances[instance.identifier]

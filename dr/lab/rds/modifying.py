@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from dr.lab.engine import roles
 from dr.lab.engine.cluster import NO_ARCHIVE
-from dr.lab.rds import backups, describe, instances, names, placement, states
+from dr.lab.rds import backups, describe, instances, names, passwords, placement, states
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Instance, Region
 from dr.lab.rds.world import World
@@ -22,7 +21,6 @@ WINDOWED = {
     "NewDBInstanceIdentifier": "DBInstanceIdentifier",
 }
 """Request member -> member of PendingModifiedValues, for what waits unless ApplyImmediately is given."""
-HIDDEN = "****"
 
 
 def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
@@ -30,7 +28,8 @@ def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
     instances.require(instance, {"available", "stopped", "incompatible-parameters"}, "modify")
     _refuse_foreign(world, request)
     windowed = _windowed(region, instance, request)
-    password = names.password(request["MasterUserPassword"]) if "MasterUserPassword" in request else None
+    _refuse_for_replication(world, instance, windowed)
+    password = passwords.asked(world, region, instance, request)
     groups = request.get("VpcSecurityGroupIds")
     security = placement.security_groups(world, region, groups) if groups is not None else None
     group = request.get("DBParameterGroupName")
@@ -59,7 +58,8 @@ def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
     _flags(instance, request)
     if at_once or password:
         if password:
-            instance.pending["MasterUserPassword"] = HIDDEN
+            instance.pending["MasterUserPassword"] = passwords.HIDDEN
+            passwords.announce(world, instance, password)
         new_name = at_once.get("NewDBInstanceIdentifier")
         if new_name:
             region.reserved.add(new_name)
@@ -72,12 +72,23 @@ def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
 
 
 def _refuse_foreign(world: World, request: dict[str, Any]) -> None:
-    for name in ("ManageMasterUserPassword", "RotateMasterUserPassword", "DBSubnetGroupName", "DBPortNumber"):
+    for name in ("DBSubnetGroupName", "DBPortNumber"):
         if request.get(name):
             raise Fault("InvalidParameterCombination", f"{name} cannot be changed on this instance.")
     version, served = request.get("EngineVersion"), world.machine.tree.version
     if version and version not in (served, served.split(".")[0]):
         raise Fault("InvalidParameterCombination", f"Cannot upgrade postgres from {served} to {version[:50]}.")
+
+
+def _refuse_for_replication(world: World, instance: Instance, changes: dict[str, Any]) -> None:
+    retention = changes.get("BackupRetentionPeriod")
+    if retention == 0 and describe.read_replicas(world, instance):
+        raise Fault(
+            "InvalidParameterCombination",
+            f"{instance.identifier} has read replicas: its backup retention period cannot be 0.",
+        )
+    if retention and instance.following:
+        raise Fault("InvalidParameterCombination", "The lab keeps no automated backups of a read replica: promote it.")
 
 
 def _windowed(region: Region, instance: Instance, request: dict[str, Any]) -> dict[str, Any]:
@@ -127,14 +138,16 @@ def _flags(instance: Instance, request: dict[str, Any]) -> None:
         instance.lifecycle = placement.lifecycle(request)
 
 
-def _apply(world: World, region: Region, instance: Instance, changes: dict[str, Any], password: str | None) -> None:
+def _apply(
+    world: World, region: Region, instance: Instance, changes: dict[str, Any], password: passwords.Change | None
+) -> None:
     # AWS answers first and flips the status seconds later; who looks in between sees `available`.
     world.sleep(world.seconds(states.DWELL["accepted"]))
     new_name = changes.pop("NewDBInstanceIdentifier", None)
     begins_backups = bool(changes.get("BackupRetentionPeriod")) and instance.backup is None
     steps: list[Step] = []
     if password:
-        steps.append(("resetting-master-credentials", lambda: _reset(world, instance, password)))
+        steps.append(("resetting-master-credentials", lambda: passwords.apply(world, instance, password)))
     if changes:
         steps.append(("modifying", lambda: _change(world, instance, changes)))
     if new_name:
@@ -156,15 +169,6 @@ def _apply(world: World, region: Region, instance: Instance, changes: dict[str, 
 def _failed(world: World, instance: Instance) -> None:
     if instance.status not in ("deleting", "deleted"):
         world.move(instance, "failed")
-
-
-def _reset(world: World, instance: Instance, password: str) -> None:
-    with instance.cluster.connect() as connection:
-        roles.repair_master(connection, instance.traits.master, password)
-    with world.lock:
-        instance.traits.password = password
-        instance.pending.pop("MasterUserPassword", None)
-    world.tell(instance, "Reset master credentials", "configuration change")
 
 
 def _change(world: World, instance: Instance, changes: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import re
 import secrets
 import string
+import uuid
 
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Tags
@@ -121,6 +122,11 @@ def resource_id() -> str:
 
 def backup_id() -> str:
     return "ab-" + "".join(secrets.choice(BASE32) for _ in range(39))
+
+
+def secret_id() -> str:
+    """What follows `rds!` in the name of a secret that RDS keeps for an instance."""
+    return f"db-{uuid.uuid4()}"
 
 
 def host_token() -> str:

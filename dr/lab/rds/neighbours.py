@@ -1,14 +1,16 @@
-"""What RDS asks other services in the same process: does this key, this security group, this subnet exist?
+"""What RDS asks other services in the same process: does this key, this subnet exist? And: keep this secret.
 
 One small file, so that the lab's dependence on moto's models can be seen at a glance.
 """
 
+import uuid
 from dataclasses import dataclass
 from typing import Protocol
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.kms.models import kms_backends
+from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
 
 ACCOUNT = "123456789012"
 ENABLED = "Enabled"
@@ -38,6 +40,15 @@ class KeyRing(Protocol):
 
     def default_subnets(self, region: str) -> list[Subnet]:
         """Those of the default VPC."""
+
+    def keep_secret(self, region: str, name: str, text: str, key: str, tags: dict[str, str]) -> str:
+        """Make a secret that belongs to RDS; returns its ARN."""
+
+    def change_secret(self, region: str, arn: str, text: str) -> None:
+        """Give a secret of RDS's own another value."""
+
+    def drop_secret(self, region: str, arn: str) -> None:
+        """Delete a secret of RDS's own at once, with its replicas."""
 
 
 class Moto:
@@ -80,6 +91,27 @@ class Moto:
             for found in zone.values()
             if found.vpc_id == default
         ]
+
+    def keep_secret(self, region: str, name: str, text: str, key: str, tags: dict[str, str]) -> str:
+        made = secretsmanager_backends[self.account][region].create_managed_secret(
+            "rds",
+            name,
+            secret_string=text,
+            kms_key_id=key,
+            tags=[{"Key": tag, "Value": value} for tag, value in tags.items()],
+        )
+        return str(made.arn)
+
+    def change_secret(self, region: str, arn: str, text: str) -> None:
+        backend = secretsmanager_backends[self.account][region]
+        backend.update_secret(arn, secret_string=text, client_request_token=str(uuid.uuid4()))
+
+    def drop_secret(self, region: str, arn: str) -> None:
+        backend = secretsmanager_backends[self.account][region]
+        held = backend.secrets[arn]
+        if isinstance(held, FakeSecret):
+            backend.remove_regions_from_replication(arn, [replica.region for replica in held.replicas])
+        backend.delete_secret(arn, recovery_window_in_days=None, force_delete_without_recovery=True)
 
     def _default_vpc(self, region: str) -> str:
         vpc = ec2_backends[self.account][region].get_default_vpc()

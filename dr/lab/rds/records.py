@@ -62,6 +62,12 @@ class Instance:
     backup: "Backup | None" = None
     latest: datetime | None = None
     parameters_pending: bool = False
+    parameters_applying: int = 0
+    """Changes of parameters that are on their way into the running server."""
+    following: "Following | None" = None
+    """Set where this is a read replica."""
+    secret: "MasterSecret | None" = None
+    """Set where Secrets Manager keeps the master's password."""
     pending: dict[str, Any] = field(default_factory=dict)
     """Shown as PendingModifiedValues."""
     deferred: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +84,32 @@ class Instance:
     @property
     def tags(self) -> Tags:
         return self.traits.tags
+
+
+@dataclass
+class Following:
+    """The tie between a read replica and its source."""
+
+    source: Instance
+    slot: str
+    """The replication slot that the source keeps for the replica."""
+    status: str = "replicating"
+    """As DescribeDBInstances tells it: replicating, error, stopped or terminated."""
+    message: str = ""
+    cut: bool = False
+    """Told to receive nothing more."""
+    end: Event = field(default_factory=Event)
+    busy: Lock = field(default_factory=Lock)
+    """Held while the way of following is changed, or ended."""
+
+
+@dataclass
+class MasterSecret:
+    """A secret of RDS's own, with the master's password in it."""
+
+    arn: str
+    key: str
+    status: str = "creating"
 
 
 @dataclass

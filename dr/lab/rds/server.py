@@ -19,6 +19,8 @@ from dr.lab.rds import (
     groups,
     instances,
     modifying,
+    parameters,
+    replicas,
     restores,
     snapshots,
     tagging,
@@ -34,8 +36,10 @@ Operation = Callable[[World, Region, dict[str, Any]], dict[str, Any]]
 
 OPERATIONS: dict[str, Operation] = {
     "AddTagsToResource": tagging.add,
+    "CopyDBParameterGroup": groups.copy_parameter_group,
     "CopyDBSnapshot": snapshots.copy,
     "CreateDBInstance": instances.create,
+    "CreateDBInstanceReadReplica": replicas.create,
     "CreateDBParameterGroup": groups.create_parameter_group,
     "CreateDBSnapshot": snapshots.create,
     "CreateDBSubnetGroup": groups.create_subnet_group,
@@ -49,22 +53,26 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeDBInstanceAutomatedBackups": automated.show,
     "DescribeDBInstances": instances.show,
     "DescribeDBParameterGroups": groups.show_parameter_groups,
-    "DescribeDBParameters": groups.show_parameters,
+    "DescribeDBParameters": parameters.show,
     "DescribeDBSnapshots": snapshots.show,
     "DescribeDBSubnetGroups": groups.show_subnet_groups,
+    "DescribeEngineDefaultParameters": parameters.defaults,
     "DescribeEvents": telling.events,
     "DescribeSourceRegions": telling.source_regions,
     "ListTagsForResource": tagging.show,
     "ModifyDBInstance": modifying.modify,
-    "ModifyDBParameterGroup": groups.modify_parameter_group,
+    "ModifyDBParameterGroup": parameters.modify,
+    "PromoteReadReplica": replicas.promote,
     "RebootDBInstance": instances.reboot,
     "RemoveTagsFromResource": tagging.remove,
+    "ResetDBParameterGroup": parameters.reset,
     "RestoreDBInstanceFromDBSnapshot": restores.from_snapshot,
     "RestoreDBInstanceToPointInTime": restores.to_point_in_time,
     "StartDBInstance": instances.start,
     "StartDBInstanceAutomatedBackupsReplication": automated.start_replication,
     "StopDBInstance": instances.stop,
     "StopDBInstanceAutomatedBackupsReplication": automated.stop_replication,
+    "SwitchoverReadReplica": replicas.switch_over,
 }
 
 
@@ -130,17 +138,21 @@ class RdsServer:
         traits, cluster = shown.traits, shown.cluster
         up = bool(cluster.port)
         database = traits.database or "postgres"
+        tie = shown.following
+        password = (tie.source if tie else shown).traits.password
         return {
             "identifier": shown.identifier,
             "resource_id": shown.resource_id,
             "status": shown.status,
             "endpoint": cluster.endpoint,
             "port": cluster.port or None,
-            "dsn": cluster.address(traits.master, traits.password, database) if up else None,
+            "dsn": cluster.address(traits.master, password, database) if up else None,
             "admin_dsn": cluster.admin_address(database) if up else None,
             "data_directory": str(cluster.data),
             "log": str(cluster.log),
             "pid": cluster.pid,
+            "replica_of": self.world.arn(tie.source.region, "db", tie.source.identifier) if tie else None,
+            "replication": tie.status if tie else None,
         }
 
     def _backup(self, shown: Backup) -> dict[str, Any]:

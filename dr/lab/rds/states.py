@@ -19,10 +19,12 @@ INSTANCE: dict[str, frozenset[str]] = {
             "deleting",
         }
     ),
-    "modifying": frozenset({"available", "backing-up", "resetting-master-credentials", "renaming", "failed"}),
+    "modifying": frozenset(
+        {"available", "backing-up", "resetting-master-credentials", "renaming", "rebooting", "failed"}
+    ),
     "resetting-master-credentials": frozenset({"available", "modifying", "backing-up", "renaming", "failed"}),
     "renaming": frozenset({"available", "backing-up", "failed"}),
-    "rebooting": frozenset({"available", "incompatible-parameters", "failed"}),
+    "rebooting": frozenset({"available", "backing-up", "incompatible-parameters", "failed"}),
     "stopping": frozenset({"stopped", "failed"}),
     "stopped": frozenset({"starting", "deleting"}),
     "starting": frozenset({"available", "incompatible-parameters", "failed"}),

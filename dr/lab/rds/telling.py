@@ -79,7 +79,7 @@ def engine_versions(world: World, region: Region, request: dict[str, Any]) -> An
         "DBEngineDescription": "PostgreSQL",
         "DBEngineVersionDescription": f"PostgreSQL {served}",
         "ValidUpgradeTarget": [],
-        "SupportsReadReplica": False,
+        "SupportsReadReplica": True,
         "SupportsLogExportsToCloudwatchLogs": False,
         "SupportsGlobalDatabases": False,
         "Status": "available",

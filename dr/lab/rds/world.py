@@ -146,6 +146,9 @@ class World:
             for region in self.regions.values():
                 for backup in region.backups.values():
                     backup.stop.set()
+                for instance in region.instances.values():
+                    if instance.following:
+                        instance.following.end.set()
             threads = list(self._threads)
         # Servers go first: a thread in the middle of a copy or a recovery fails then, rather than outliving them.
         for _ in range(2):
