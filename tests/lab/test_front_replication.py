@@ -99,10 +99,11 @@ def test_every_way_to_make_a_version_is_followed(here: Any, there: Any, pair: tu
     here.put_object(Bucket=source, Key="put", Body=b"1")
     here.put_object(Bucket=source, Key="put", Body=b"2")
     here.copy_object(Bucket=source, Key="copied", CopySource={"Bucket": source, "Key": "put"})
-    upload = here.create_multipart_upload(Bucket=source, Key="parts")["UploadId"]
+    upload = here.create_multipart_upload(Bucket=source, Key="parts", ChecksumAlgorithm="CRC32")["UploadId"]
     part = {"Bucket": source, "Key": "parts", "UploadId": upload}
-    etag = here.upload_part(**part, PartNumber=1, Body=b"part")["ETag"]
-    here.complete_multipart_upload(**part, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+    sent = here.upload_part(**part, PartNumber=1, Body=b"part")
+    known = {"PartNumber": 1, "ETag": sent["ETag"], "ChecksumCRC32": sent["ChecksumCRC32"]}
+    here.complete_multipart_upload(**part, MultipartUpload={"Parts": [known]})
     here.delete_object(Bucket=source, Key="put")
     here.delete_objects(Bucket=source, Delete={"Objects": [{"Key": "copied"}]})
     here.put_object(Bucket=source, Key="put", Body=b"3")
@@ -172,9 +173,12 @@ def test_only_what_a_rule_covers_is_replicated(here: Any, there: Any) -> None:
     assert len(listed(there, copy)) == 2
 
 
-def test_objects_under_a_kms_key_are_replicated_only_on_request(here: Any, there: Any, pair: tuple[str, str]) -> None:
+def test_objects_under_a_kms_key_are_replicated_only_on_request(
+    home: Home, here: Any, there: Any, pair: tuple[str, str]
+) -> None:
     source, copy = pair
-    secret = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "alias/one"}
+    one, two = (client(home, "kms", region).create_key()["KeyMetadata"]["Arn"] for region in (PRIMARY, RECOVERY))
+    secret = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": one}
     first = here.put_object(Bucket=source, Key="key", Body=b"1", **secret)["VersionId"]
     assert state(here, source, "key", first) == "None"
     replicate(
@@ -182,11 +186,11 @@ def test_objects_under_a_kms_key_are_replicated_only_on_request(here: Any, there
         source,
         copy,
         SourceSelectionCriteria={"SseKmsEncryptedObjects": {"Status": "Enabled"}},
-        Destination={"Bucket": f"arn:aws:s3:::{copy}", "EncryptionConfiguration": {"ReplicaKmsKeyID": "alias/two"}},
+        Destination={"Bucket": f"arn:aws:s3:::{copy}", "EncryptionConfiguration": {"ReplicaKmsKeyID": two}},
     )
     second = here.put_object(Bucket=source, Key="key", Body=b"2", **secret)["VersionId"]
     eventually(lambda: state(there, copy, "key", second))
-    assert there.head_object(Bucket=copy, Key="key")["SSEKMSKeyId"] == "alias/two"
+    assert there.head_object(Bucket=copy, Key="key")["SSEKMSKeyId"] == two
     assert state(there, copy, "key", first) is None
 
 

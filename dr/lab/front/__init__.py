@@ -11,15 +11,28 @@
     tagging.py      the tagging API over simulated services and our own RDS together
     control.py      status and stop, for whoever holds the token
     secrets.py      Secrets Manager, whose replicas arrive late
-    buckets.py      S3: which region, which lock, and who puts right what the simulated store gets wrong
+    buckets.py      S3: which region, which lock, and which of the rooms below answers
+    declined.py     S3's no: its codes and words
     payload.py      the body as it was meant: chunks undone, checksums proven
-    checksums.py    S3's checksums, as far as they can be computed here
-    store.py        the simulated store's memory, and nothing else that depends on its models
-    made.py         the versions that a request made, on their way to replication
-    looks.py        what a look at one object must say beyond the simulated store
+    checksums.py    S3's checksums, computed
+    settings.py     a whole bucket's versioning, replication, lifecycle and lock
+    writes.py       PutObject and CopyObject
+    copies.py       the source of a copy: which version, and whether it may be copied
+    uploads.py      uploads in parts
+    completing.py   the list of parts, proven against what was uploaded
+    deletes.py      DeleteObject and DeleteObjects
+    conditions.py   conditional writes
+    locks.py        Object Lock
+    sealing.py      encryption as S3 shows it, and keys that can no longer be used
+    made.py         what every new version gets, however it was made
+    looks.py        GET and HEAD: what an answer must say beyond the simulated store
+    attributes.py   GetObjectAttributes
     versions.py     ListObjectVersions, in storage order and without copying the store
     rules.py        a bucket's replication configuration, and which versions it covers
     replication.py  versions on their way to another region's bucket
+    expiring.py     a bucket's lifecycle configuration, and which versions it covers
+    lifecycle.py    what is due by it at a given time: decided, and done
+    store.py        the simulated store's memory, and nothing else that depends on its models
     xml.py          S3's documents as dictionaries
 
 A request runs from top to bottom: listener, dispatch, then the service; S3 takes the rooms from `buckets` on.

@@ -1,80 +1,132 @@
-"""What a look at an object says beyond the simulated store: replication status, delete markers, checksums of parts."""
+"""GET and HEAD of one version: what the simulated store leaves out of the answer, or gets wrong.
 
-from moto.s3.models import FakeDeleteMarker, FakeKey
+That is replication status, checksums with their type, delete markers, encryption, expiry, `null` versions and parts.
+"""
 
-from dr.lab.front import refusals, xml
+import dataclasses
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey
+
+from dr.lab.front import checksums, lifecycle, made, sealing
+from dr.lab.front.declined import Declined
 from dr.lab.front.exchange import Answer, Headers, Request
 from dr.lab.front.replication import Replication
-from dr.lab.front.store import Store
+from dr.lab.front.simulated import Simulated
+from dr.lab.front.store import Part, Store
+
+_CONTENT = {"versionId", "x-id", "partNumber"}
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A part that is asked for by its number, and where it begins."""
+
+    part: Part
+    first: int
 
 
 class Looks:
-    """Puts right the answers to requests that only look at one object."""
+    """Answers looks at the content or the headers of a version."""
 
-    def __init__(self, store: Store, replication: Replication) -> None:
+    def __init__(self, simulated: Simulated, store: Store, replication: Replication) -> None:
+        self._simulated = simulated
         self._store = store
         self._replication = replication
 
-    def marker(self, request: Request, bucket: str, key: str) -> Answer | None:
-        """The answer for a look at a delete marker, which has no content to show; None when it is not one."""
-        asked = request.parameters
-        if request.method not in ("GET", "HEAD") or not asked.keys() <= {"versionId", "x-id", "partNumber"}:
-            return None
-        named = asked.get("versionId")
-        found = self._store.version(bucket, key, named) if named else self._store.current(bucket, key)
-        if not isinstance(found, FakeDeleteMarker):
-            return None
-        if named:
-            answer = refusals.error(
-                "s3", 405, "MethodNotAllowed", "the specified method is not allowed against this resource", request.id
-            )
-            headers = answer.headers.having("Allow", "DELETE").having("Last-Modified", _http_date(found))
-        else:
-            answer = refusals.error("s3", 404, "NoSuchKey", "the specified key does not exist", request.id)
-            headers = answer.headers
-        headers = headers.having("x-amz-delete-marker", "true").having("x-amz-version-id", found.version_id)
-        return Answer(answer.status, headers, answer.body)
-
-    def retention(self, request: Request, bucket: str, key: str) -> Answer | None:
-        """The lock on an object; None when the request is about something else, or there is no such object."""
-        asked = request.parameters
-        if request.method != "GET" or "retention" not in asked:
-            return None
-        named = asked.get("versionId")
-        found = self._store.version(bucket, key, named) if named else self._store.current(bucket, key)
-        if not isinstance(found, FakeKey):
-            return None
-        if not found.lock_mode:
-            message = "the specified object does not have an object lock configuration"
-            return refusals.error("s3", 404, "NoSuchObjectLockConfiguration", message, request.id)
-        body = {"Retention": {"Mode": found.lock_mode, "RetainUntilDate": found.lock_until}}
-        return Answer(200, Headers([("Content-Type", "application/xml")]), xml.write(body))
-
-    def completed(self, request: Request, bucket: str, key: str, answer: Answer) -> Answer:
-        """The answer for a look at an object, with what the simulated store leaves out."""
+    def answer(self, request: Request, bucket: FakeBucket, key: str) -> Answer:
+        asked = {name for name in request.parameters if not name.startswith(("response-", "X-Amz-"))}
+        if not asked <= _CONTENT:
+            return self._simulated.answer("s3", request)
+        named = request.parameters.get("versionId")
+        version = self._store.named(bucket.name, key, named)
+        if isinstance(version, FakeDeleteMarker):
+            raise _marker(version, named=bool(named))
+        if version is None:
+            return self._missing(request, key, named)
+        if request.method == "GET":
+            sealing.readable(version)
+        part = self._part(request, version)
+        answer = self._simulated.answer("s3", _asked_of_store(request, part))
         if answer.status not in (200, 206):
             return answer
-        version = self._store.version(bucket, key, answer.headers.get("x-amz-version-id"))
-        if not isinstance(version, FakeKey):
-            return answer
-        headers = answer.headers
+        headers = self._headers(request, bucket, version, answer, part)
+        return Answer(answer.status, headers, b"" if request.method == "HEAD" else answer.body)
+
+    def _missing(self, request: Request, key: str, named: str | None) -> Answer:
+        answer = self._simulated.answer("s3", request)
+        if named and answer.status < 404 and request.method == "HEAD":
+            raise Declined("NoSuchVersion", "The specified version does not exist.", (("Key", key),))
+        return answer
+
+    def _part(self, request: Request, version: FakeKey) -> _Piece | None:
+        """The part that is asked for, of a version that has parts."""
+        wanted, parts = request.parameters.get("partNumber"), self._store.parts.get(version)
+        if wanted is None or parts is None:
+            return None
+        number = int(wanted) if wanted.isdecimal() else 0
+        if not 1 <= number <= len(parts):
+            raise Declined("InvalidPartNumber", "The requested partnumber is not satisfiable")
+        return _Piece(parts[number - 1], sum(part.size for part in parts[: number - 1]))
+
+    def _headers(
+        self, request: Request, bucket: FakeBucket, version: FakeKey, answer: Answer, part: _Piece | None
+    ) -> Headers:
+        wrong = [name for name, _ in answer.headers.lines if name.lower().startswith("x-amz-checksum-")]
+        headers = answer.headers.without(*wrong, "x-amz-sdk-checksum-algorithm", "x-amz-version-id")
+        if bucket.versioning_status is not None:
+            headers = headers.having("x-amz-version-id", version.version_id)
         status = self._replication.status(version)
         if status is not None:
             headers = headers.having("x-amz-replication-status", status)
-        if request.method == "HEAD":
-            headers = _checksum_of_parts(headers, version)
-        return Answer(answer.status, headers, answer.body)
+        if request.headers.get("x-amz-checksum-mode").upper() == "ENABLED" and version.checksum_algorithm:
+            headers = _checksum(headers, version, answer.status, part)
+        if part is not None:
+            headers = headers.having("x-amz-mp-parts-count", str(len(self._store.parts[version])))
+        expiry = self._expiry(bucket.name, version)
+        if expiry and version is self._store.current(bucket.name, version.name):
+            headers = headers.having("x-amz-expiration", expiry)
+        return made.sealed(headers, version)
+
+    def _expiry(self, bucket: str, version: FakeKey) -> str | None:
+        """When a lifecycle rule makes the object expire, as S3 announces it."""
+        configuration = self._store.expiring.get(bucket)
+        seen = lifecycle.entry(self._store, version)
+        found = [(lifecycle.expires(seen, rule), rule.id) for rule in (configuration.rules if configuration else ())]
+        dates = sorted((when, rule) for when, rule in found if when is not None)
+        if not dates:
+            return None
+        return f'expiry-date="{dates[0][0]:%a, %d %b %Y %H:%M:%S GMT}", rule-id="{quote(dates[0][1])}"'
 
 
-def _checksum_of_parts(headers: Headers, version: FakeKey) -> Headers:
-    """HeadObject names the kind of a checksum, and for one made of parts' checksums the number of parts."""
-    name = f"x-amz-checksum-{(version.checksum_algorithm or '').lower()}"
-    if name not in headers or not version.checksum_type:
-        return headers
-    if version.checksum_type == "COMPOSITE":
-        headers = headers.having(name, f"{version.checksum_value}-{version.checksum_parts}")
-    return headers.having("x-amz-checksum-type", version.checksum_type)
+def _asked_of_store(request: Request, part: _Piece | None) -> Request:
+    """The request as the simulated store understands it: it has no parts, and finds no version by a HEAD where there
+    is no versioning any more."""
+    if part is not None:
+        query = "&".join(pair for pair in request.query.split("&") if not pair.startswith("partNumber="))
+        last = part.first + part.part.size - 1
+        headers = request.headers.having("Range", f"bytes={part.first}-{last}")
+        return dataclasses.replace(request, method="GET", target=f"{request.path}?{query}", headers=headers)
+    if request.method == "HEAD" and "versionId" in request.parameters:
+        return dataclasses.replace(request, method="GET")
+    return request
 
 
-def _http_date(marker: FakeDeleteMarker) -> str:
-    return marker.last_modified.strftime("%a, %d %b %Y %H:%M:%S GMT")
+def _checksum(headers: Headers, version: FakeKey, status: int, part: _Piece | None) -> Headers:
+    """A range has no checksum, unless it is a part that was uploaded with one."""
+    name = f"x-amz-checksum-{str(version.checksum_algorithm).lower()}"
+    if status == 206:
+        return headers.having(name, part.part.checksum) if part is not None and part.part.checksum else headers
+    headers = headers.having(name, made.stated(version))
+    return headers.having("x-amz-checksum-type", version.checksum_type or checksums.FULL_OBJECT)
+
+
+def _marker(marker: FakeDeleteMarker, *, named: bool) -> Declined:
+    """A delete marker has no content: by its own id it cannot be looked at, without one there is nothing to see."""
+    headers = (("x-amz-delete-marker", "true"), ("x-amz-version-id", marker.version_id))
+    if not named:
+        return Declined("NoSuchKey", "The specified key does not exist.", (("Key", marker.name),), headers)
+    when = marker.last_modified.strftime("%a, %d %b %Y %H:%M:%S GMT")
+    message = "The specified method is not allowed against this resource."
+    return Declined("MethodNotAllowed", message, (), (*headers, ("Allow", "DELETE"), ("Last-Modified", when)))

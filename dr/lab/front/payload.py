@@ -10,7 +10,8 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from dr.lab.front.checksums import checksum
+from dr.lab.front import checksums
+from dr.lab.front.declined import Declined
 from dr.lab.front.exchange import Headers, Request
 from dr.lab.front.refusals import Refusal, Trouble
 from dr.lab.front.sigv4 import ALGORITHM, EMPTY, UNSIGNED, Claim, signing_key
@@ -19,15 +20,6 @@ _UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 _SIGNED_CHUNKS = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
 _CHECKSUM = "x-amz-checksum-"
 _NOT_VALUES = ("x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type")
-
-
-class BadPayload(Exception):  # noqa: N818 - the name says what is bad
-    """The body is not what the request says it is: S3's own code and words for it."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True)
@@ -41,21 +33,27 @@ class _Chunks:
 def meant(request: Request, claim: Claim, secret: str) -> Request:
     """The request with its plain body.
 
-    Raises BadPayload when a hash or checksum is wrong, Refusal when a chunk's signature is.
+    Raises Declined when a hash or a checksum is wrong, Refusal when a chunk's signature is.
     """
     declared = request.headers.get("X-Amz-Content-Sha256")
     headers, body = request.headers, request.body
+    promised = {name.strip().lower() for name in headers.get("X-Amz-Trailer").split(",") if name.strip()}
     if declared == _UNSIGNED_TRAILER or declared in _SIGNED_CHUNKS:
         chunks = _unwrap(request, _Chain(claim, secret) if declared in _SIGNED_CHUNKS else None)
         body = chunks.body
+        if promised - {name for name, _ in chunks.trailers}:
+            raise Declined("MalformedTrailerError", "the trailer that was announced did not come")
         headers = _plain(headers, chunks.trailers, len(body))
     elif declared and declared != UNSIGNED and declared.lower() != hashlib.sha256(body).hexdigest():
-        raise BadPayload(
+        raise Declined(
             "XAmzContentSHA256Mismatch",
             "the provided 'x-amz-content-sha256' header does not match what was computed",
         )
     _prove_md5(headers, body)
-    headers = _prove_checksums(headers, body)
+    given = declared_checksum(headers)
+    completes = request.method == "POST" and "uploadId" in request.parameters
+    if given is not None and not completes:  # there the checksum is that of the object, not of this list of its parts
+        headers = _prove_checksum(headers, body, *given)
     return Request(request.method, request.target, headers, body, request.id)
 
 
@@ -101,10 +99,10 @@ def _unwrap(request: Request, chain: _Chain | None) -> _Chunks:
         try:
             size = int(size_text, 16)
         except ValueError as problem:
-            raise BadPayload("InvalidChunkSizeError", "a chunk's size cannot be read") from problem
+            raise Declined("InvalidChunkSizeError", "a chunk's size cannot be read") from problem
         data = raw[end + 2 : end + 2 + size]
         if size < 0 or len(data) != size:
-            raise BadPayload("IncompleteBody", "the chunked body ends too early")
+            raise Declined("IncompleteBody", "the chunked body ends too early")
         if chain:
             chain.prove_chunk(data, extension.partition(b"=")[2].decode("latin-1"))
         if size == 0:
@@ -115,7 +113,7 @@ def _unwrap(request: Request, chain: _Chain | None) -> _Chunks:
     body = b"".join(parts)
     length = request.headers.get("X-Amz-Decoded-Content-Length")
     if length and length != str(len(body)):
-        raise BadPayload("IncompleteBody", "the body is not as long as x-amz-decoded-content-length says")
+        raise Declined("IncompleteBody", "the body is not as long as x-amz-decoded-content-length says")
     return _Chunks(body, trailers)
 
 
@@ -136,24 +134,42 @@ def _prove_md5(headers: Headers, body: bytes) -> None:
     try:
         digest = base64.b64decode(given, validate=True)
     except binascii.Error as problem:
-        raise BadPayload("InvalidDigest", "the Content-MD5 you specified is not valid") from problem
+        raise Declined("InvalidDigest", "the Content-MD5 you specified is not valid") from problem
     if len(digest) != 16:
-        raise BadPayload("InvalidDigest", "the Content-MD5 you specified is not valid")
+        raise Declined("InvalidDigest", "the Content-MD5 you specified is not valid")
     if digest != hashlib.md5(body, usedforsecurity=False).digest():
-        raise BadPayload("BadDigest", "the Content-MD5 you specified did not match what we received")
+        raise Declined("BadDigest", "the Content-MD5 you specified did not match what we received")
 
 
-def _prove_checksums(headers: Headers, body: bytes) -> Headers:
-    """Prove each checksum that can be computed here, and name its algorithm, so that the store keeps the value."""
-    for name, value in list(headers.lines):
-        lower = name.lower()
-        if not lower.startswith(_CHECKSUM) or lower in _NOT_VALUES:
-            continue
-        algorithm = lower.removeprefix(_CHECKSUM)
-        computed = checksum(algorithm, body)
-        if computed is not None and computed != value.strip():
-            raise BadPayload(
-                "BadDigest", f"the {algorithm.upper()} you specified did not match the calculated checksum"
-            )
-        headers = headers.having("x-amz-sdk-checksum-algorithm", algorithm.upper())
-    return headers
+def declared_checksum(headers: Headers) -> tuple[str, str] | None:
+    """The algorithm and the value of the one checksum that came along; None without one. Raises Declined."""
+    found = {name.lower(): value.strip() for name, value in headers.lines if name.lower().startswith(_CHECKSUM)}
+    values = {name.removeprefix(_CHECKSUM).upper(): found[name] for name in found if name not in _NOT_VALUES}
+    announced = headers.get("x-amz-sdk-checksum-algorithm").upper()
+    if announced and not values:
+        raise Declined(
+            "InvalidRequest",
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
+            "were found.",
+        )
+    if not values:
+        return None
+    if len(values) > 1:
+        raise Declined(
+            "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
+    [(algorithm, value)] = values.items()
+    if not checksums.known(algorithm):
+        raise Declined("NotImplemented", f"the lab computes no {algorithm}, and believes no checksum unseen")
+    if announced and announced != algorithm:
+        raise Declined("BadDigest", f"the checksum is not a {announced}, which was announced")
+    return algorithm, value
+
+
+def _prove_checksum(headers: Headers, body: bytes, algorithm: str, value: str) -> Headers:
+    """Prove the checksum, and name its algorithm, so that the store keeps the value."""
+    if not checksums.well_formed(algorithm, value):
+        raise Declined("InvalidRequest", f"Value for {_CHECKSUM}{algorithm.lower()} header is invalid.")
+    if checksums.checksum(algorithm, body) != value:
+        raise Declined("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
+    return headers.having("x-amz-sdk-checksum-algorithm", algorithm)

@@ -2,7 +2,8 @@
 
 A version is put on its source bucket's queue when it is written, under the rule that holds at that moment, and becomes
 visible at the destination after the lag: the same version id, time, bytes, metadata, tags and checksums. Replicas are
-not replicated again, and removing a version is never replicated.
+not replicated again, and removing a version is never replicated. What could not be replicated has failed for good;
+while a region is held, what is meant for it waits.
 """
 
 import queue
@@ -13,6 +14,8 @@ from weakref import WeakKeyDictionary
 
 from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey
 
+from dr.lab.front import sealing
+from dr.lab.front.declined import Declined
 from dr.lab.front.rules import Configuration, Rule
 from dr.lab.front.store import Store, Version, insert, marker_of, replica_of
 
@@ -39,8 +42,12 @@ class Replication:
         self._configurations: dict[str, Configuration] = {}
         self._queues: dict[str, queue.SimpleQueue[_Parcel | None]] = {}
         self._workers: list[threading.Thread] = []
-        self._statuses: WeakKeyDictionary[Version, str] = WeakKeyDictionary()
+        self._statuses: WeakKeyDictionary[Version, dict[str, str]] = WeakKeyDictionary()
+        """version -> destination bucket -> status; a replica has one, under its own bucket's name."""
         self._lock = threading.Lock()
+        self._held: set[str] = set()
+        self._released = threading.Condition(self._lock)
+        self._stopped = False
 
     def configuration(self, bucket: str) -> Configuration | None:
         return self._configurations.get(bucket)
@@ -52,45 +59,63 @@ class Replication:
         else:
             self._configurations[bucket] = configuration
 
+    def hold(self, region: str) -> None:
+        """Deliver nothing to a region until it is released: its versions stay PENDING, as they do in an outage."""
+        with self._lock:
+            self._held.add(region)
+
+    def release(self, region: str) -> None:
+        with self._released:
+            self._held.discard(region)
+            self._released.notify_all()
+
     def status(self, version: Version) -> str | None:
-        """PENDING, COMPLETED, FAILED, REPLICA, or None for a version that no rule covered."""
-        return self._statuses.get(version)
+        """PENDING, COMPLETED, FAILED, REPLICA, or None for a version that no rule covered.
+
+        With several destinations it is COMPLETED when all are, and FAILED when one is.
+        """
+        found = set((self._statuses.get(version) or {}).values())
+        return next((each for each in ("FAILED", "PENDING", "COMPLETED", "REPLICA") if each in found), None)
 
     def written(self, bucket: str, version: Version) -> None:
         """A version was made in a bucket: send it on its way if a rule covers it. Call it under the bucket's lock."""
-        rule = self._rule(bucket, version)
-        if rule is None or self._statuses.get(version) is not None:
+        if version in self._statuses:
             return
-        if isinstance(version, FakeKey):
-            self._statuses[version] = "PENDING"
-        self._queue(bucket).put(_Parcel(time.monotonic() + self._lag, bucket, version, rule))
+        for rule in self._rules(bucket, version):
+            if isinstance(version, FakeKey):
+                self._statuses.setdefault(version, {})[rule.destination] = "PENDING"
+            self._queue(bucket).put(_Parcel(time.monotonic() + self._lag, bucket, version, rule))
 
     def retagged(self, bucket: str, version: Version) -> None:
         """The tags of a version changed: they follow it, if it was replicated."""
-        rule = self._rule(bucket, version)
-        if rule is not None and self._statuses.get(version) in ("PENDING", "COMPLETED"):
-            self._queue(bucket).put(_Parcel(time.monotonic() + self._lag, bucket, version, rule))
+        for rule in self._rules(bucket, version):
+            if (self._statuses.get(version) or {}).get(rule.destination) in ("PENDING", "COMPLETED"):
+                self._queue(bucket).put(_Parcel(time.monotonic() + self._lag, bucket, version, rule))
 
     def waiting(self) -> dict[str, int]:
         """source bucket -> how many versions are on their way."""
         return {bucket: waiting.qsize() for bucket, waiting in dict(self._queues).items()}
 
     def stop(self) -> None:
+        with self._released:
+            self._stopped = True
+            self._released.notify_all()
         for waiting in dict(self._queues).values():
             waiting.put(None)
         for worker in self._workers:
             worker.join(timeout=self._lag + 1)
 
-    def _rule(self, bucket: str, version: Version) -> Rule | None:
+    def _rules(self, bucket: str, version: Version) -> list[Rule]:
+        """The rules that cover a version, at most one for each destination."""
         configuration = self._configurations.get(bucket)
         if configuration is None:
-            return None
+            return []
         if isinstance(version, FakeDeleteMarker):
-            fitting = [rule for rule in configuration.rules if rule.covers_marker(version.name)]
-        else:
-            tags, encrypted = self._store.tags(version), version.encryption in ("aws:kms", "aws:kms:dsse")
-            fitting = [rule for rule in configuration.rules if rule.covers(version.name, tags, encrypted=encrypted)]
-        return max(fitting, key=lambda rule: rule.priority, default=None)
+            return configuration.chosen([rule for rule in configuration.rules if rule.covers_marker(version.name)])
+        tags, encrypted = self._store.tags(version), version.encryption in sealing.KMS
+        return configuration.chosen(
+            [rule for rule in configuration.rules if rule.covers(version.name, tags, encrypted=encrypted)]
+        )
 
     def _queue(self, bucket: str) -> "queue.SimpleQueue[_Parcel | None]":
         with self._lock:
@@ -106,16 +131,27 @@ class Replication:
     def _work(self, parcels: "queue.SimpleQueue[_Parcel | None]") -> None:
         while (parcel := parcels.get()) is not None:
             time.sleep(max(0.0, parcel.due - time.monotonic()))
+            with self._released:
+                self._released.wait_for(lambda: self._stopped or not self._is_held(parcel))
+            if self._stopped:
+                return
             self._deliver(parcel)
+
+    def _is_held(self, parcel: _Parcel) -> bool:
+        bucket = self._store.bucket(parcel.rule.destination)
+        return bucket is not None and bucket.region_name in self._held
 
     def _deliver(self, parcel: _Parcel) -> None:
         source = self._store.version(parcel.bucket, parcel.version.name, parcel.version.version_id)
         if source is None:
             return  # removed before it was its turn: there is nothing left to replicate
+        before = (self._statuses.get(source) or {}).get(parcel.rule.destination)
+        if before == "FAILED":
+            return  # FAILED is for good, whatever came after it
         with self._store.lock(parcel.rule.destination):
             outcome = self._place(source, parcel.rule)
         if isinstance(source, FakeKey):
-            self._statuses[source] = outcome
+            self._statuses.setdefault(source, {})[parcel.rule.destination] = outcome
 
     def _place(self, source: Version, rule: Rule) -> str:
         bucket = self._store.bucket(rule.destination)
@@ -124,17 +160,32 @@ class Replication:
         there = self._store.version(bucket.name, source.name, source.version_id)
         if isinstance(source, FakeDeleteMarker):
             if there is None:
-                self._insert(bucket, marker_of(source, bucket))
+                self._insert(bucket, marker_of(source))
         elif isinstance(there, FakeKey):
             self._store.copy_tags(source, there)
         else:
-            replica = replica_of(source, bucket, rule.kms_key)
-            if rule.storage_class:
-                replica.set_storage_class(rule.storage_class)
-            self._store.copy_tags(source, replica)
-            self._insert(bucket, replica)
+            return self._copy(source, bucket, rule)
+        return "COMPLETED"
+
+    def _copy(self, source: FakeKey, bucket: FakeBucket, rule: Rule) -> str:
+        """Put a replica into the destination. One under a KMS key needs a key that can be used in that region."""
+        kms_key = None
+        if source.lock_mode and not bucket.object_lock_enabled:
+            return "FAILED"
+        if source.encryption in sealing.KMS:
+            try:
+                sealing.readable(source)
+                kms_key = sealing.usable(str(bucket.region_name), rule.kms_key or "")
+            except Declined:
+                return "FAILED"
+        replica = replica_of(source, bucket, kms_key)
+        if rule.storage_class:
+            replica.set_storage_class(rule.storage_class)
+        self._store.copy_tags(source, replica)
+        self._store.copy_parts(source, replica)
+        self._insert(bucket, replica)
         return "COMPLETED"
 
     def _insert(self, bucket: FakeBucket, replica: Version) -> None:
-        self._statuses[replica] = "REPLICA"
-        insert(bucket, replica, lambda version: self._statuses.get(version) == "REPLICA")
+        self._statuses[replica] = {bucket.name: "REPLICA"}
+        insert(bucket, replica, lambda version: self.status(version) == "REPLICA")

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dr.lab.front import xml
-from dr.lab.front.payload import BadPayload
+from dr.lab.front.declined import Declined, malformed
 
-_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_MALFORMED = "the XML you provided was not well-formed or did not validate against our published schema"
+_SCHEMA = "for this version of Cross Region Replication configuration schema."
 
 
 @dataclass(frozen=True)
@@ -48,24 +47,34 @@ class Configuration:
     document: dict[str, Any] = field(repr=False)
 
     def xml(self) -> bytes:
-        body = {"ReplicationConfiguration": {"@xmlns": _NAMESPACE, **self.document}}
-        return xml.write(body)
+        return xml.write({"ReplicationConfiguration": {"@xmlns": xml.NAMESPACE, **self.document}})
+
+    def chosen(self, fitting: list[Rule]) -> list[Rule]:
+        """Of the rules that fit a version, the one with the highest priority for each destination."""
+        best: dict[str, Rule] = {}
+        for rule in sorted(fitting, key=lambda rule: rule.priority):
+            best[rule.destination] = rule
+        return list(best.values())
 
 
 def read(body: bytes) -> Configuration:
-    """Read the body of PutBucketReplication. Raises BadPayload in S3's words when it is not one."""
+    """Read the body of PutBucketReplication. Raises Declined in S3's words when it is not one."""
     try:
         document = xml.read(body)["ReplicationConfiguration"]
         document = {key: value for key, value in document.items() if not key.startswith("@")}
-        given = document["Rule"] if isinstance(document["Rule"], list) else [document["Rule"]]
+        given = xml.listed(document["Rule"])
         for rule in given:
             rule.setdefault("ID", secrets.token_hex(15))
         document["Rule"] = given
         if not document["Role"]:
-            raise BadPayload("MalformedXML", _MALFORMED)
+            raise malformed()
         rules = tuple(_rule(rule) for rule in given)
     except (xml.ExpatError, KeyError, TypeError, AttributeError, ValueError) as problem:
-        raise BadPayload("MalformedXML", _MALFORMED) from problem
+        raise malformed() from problem
+    if len({rule.id for rule in rules}) < len(rules):
+        raise Declined("InvalidArgument", "Rule Id must be unique")
+    if len({(rule.priority, rule.destination) for rule in rules}) < len(rules):
+        raise Declined("InvalidRequest", "Found duplicate priority in rules for the same destination")
     return Configuration(rules, document)
 
 
@@ -73,23 +82,33 @@ def _rule(given: dict[str, Any]) -> Rule:
     second_version = "Filter" in given
     where = given.get("Filter") or {}
     both = where.get("And") or where
-    tags = both.get("Tag") or []
-    tags = tags if isinstance(tags, list) else [tags]
+    tags = xml.listed(both.get("Tag"))
     markers = (given.get("DeleteMarkerReplication") or {}).get("Status")
     destination = given["Destination"]
     criteria = (given.get("SourceSelectionCriteria") or {}).get("SseKmsEncryptedObjects") or {}
+    kms_key = (destination.get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID")
     if given["Status"] not in ("Enabled", "Disabled") or not destination["Bucket"].startswith("arn:aws:s3:::"):
         raise ValueError("status or destination")
+    if second_version and markers is None:
+        raise Declined("InvalidRequest", f"DeleteMarkerReplication must be specified {_SCHEMA}")
+    if second_version and "Priority" not in given:
+        raise Declined("InvalidRequest", f"Priority must be specified {_SCHEMA}")
+    if not second_version and markers is not None:
+        raise Declined("InvalidRequest", f"DeleteMarkerReplication cannot be used {_SCHEMA}")
+    if tags and markers == "Enabled":
+        raise Declined("InvalidRequest", "Delete marker replication is not supported if any Tag filter is specified.")
+    if criteria.get("Status") == "Enabled" and not kms_key:
+        raise Declined("InvalidRequest", "ReplicaKmsKeyID must be specified if SseKmsEncryptedObjects tag is present.")
     return Rule(
         id=given["ID"],
         enabled=given["Status"] == "Enabled",
         priority=int(given.get("Priority") or 0),
         prefix=(both.get("Prefix") if second_version else given.get("Prefix")) or "",
         tags={tag["Key"]: tag["Value"] or "" for tag in tags},
-        # the first version of the language has no Filter, and replicates delete markers unless told otherwise
-        delete_markers=markers == "Enabled" or (not second_version and markers is None),
+        # the first version of the language has no Filter, and always replicates delete markers
+        delete_markers=markers == "Enabled" or not second_version,
         encrypted=criteria.get("Status") == "Enabled",
         destination=destination["Bucket"].removeprefix("arn:aws:s3:::"),
-        kms_key=(destination.get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID"),
+        kms_key=kms_key,
         storage_class=destination.get("StorageClass"),
     )

@@ -11,10 +11,10 @@ from xml.sax.saxutils import escape
 
 from moto.s3.models import OWNER, FakeBucket, FakeKey
 
-from dr.lab.front.exchange import Answer, Headers, Request
+from dr.lab.front import xml
+from dr.lab.front.exchange import Answer, Request
 from dr.lab.front.store import Store, Version
 
-_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _MOST = 1000
 
 
@@ -41,7 +41,7 @@ def listing(store: Store, bucket: FakeBucket, request: Request) -> Answer:
             truncated = True
             break
         page.append(entry)
-    return Answer(200, Headers([("Content-Type", "application/xml")]), _xml(bucket.name, asked, limit, page, truncated))
+    return xml.plain(_xml(bucket.name, asked, limit, page, truncated))
 
 
 def _entries(store: Store, bucket: FakeBucket, prefix: str, delimiter: str, start: str) -> Iterator[_Entry]:
@@ -83,7 +83,7 @@ def _xml(bucket: str, asked: dict[str, str], limit: int, page: list[_Entry], tru
         return quote(value, safe="/-_.~") if encoded else escape(value)
 
     lines = [
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<ListVersionsResult xmlns="{_NAMESPACE}">',
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<ListVersionsResult xmlns="{xml.NAMESPACE}">',
         f"<Name>{escape(bucket)}</Name><Prefix>{text(asked.get('prefix', ''))}</Prefix>",
         f"<KeyMarker>{text(asked.get('key-marker', ''))}</KeyMarker>",
         f"<VersionIdMarker>{escape(asked.get('version-id-marker', ''))}</VersionIdMarker>",
@@ -120,4 +120,7 @@ def _xml(bucket: str, asked: dict[str, str], limit: int, page: list[_Entry], tru
 
 
 def _checksum(version: FakeKey) -> str:
-    return f"<ChecksumAlgorithm>{version.checksum_algorithm}</ChecksumAlgorithm>" if version.checksum_algorithm else ""
+    if not version.checksum_algorithm:
+        return ""
+    kind = f"<ChecksumType>{version.checksum_type}</ChecksumType>"
+    return f"<ChecksumAlgorithm>{version.checksum_algorithm}</ChecksumAlgorithm>{kind}"

@@ -5,7 +5,11 @@ from xml.parsers.expat import ExpatError
 
 import xmltodict  # type: ignore[import-untyped]  # it comes with moto, and nobody ships its types
 
-__all__ = ["ExpatError", "read", "write"]
+from dr.lab.front.exchange import Answer, Headers
+
+__all__ = ["NAMESPACE", "ExpatError", "answer", "listed", "plain", "read", "write"]
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
 def read(text: bytes) -> dict[str, Any]:
@@ -15,3 +19,19 @@ def read(text: bytes) -> dict[str, Any]:
 
 def write(document: dict[str, Any]) -> bytes:
     return str(xmltodict.unparse(document)).encode()
+
+
+def listed(found: Any) -> list[Any]:
+    """What stands under a name that may occur any number of times."""
+    if found is None:
+        return []
+    return found if isinstance(found, list) else [found]
+
+
+def answer(document: dict[str, Any], *more: tuple[str, str]) -> Answer:
+    """The answer that holds this document, with more headers."""
+    return plain(write(document), *more)
+
+
+def plain(body: bytes, *more: tuple[str, str]) -> Answer:
+    return Answer(200, Headers([("Content-Type", "application/xml"), *more]), body)
