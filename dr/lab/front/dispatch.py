@@ -1,4 +1,4 @@
-"""From a request to the service that answers it: who signed it, for which region and service, and is that so?"""
+"""From a request to the service that answers it: who signed it, for which region and service, and may they?"""
 
 import sys
 import traceback
@@ -12,6 +12,7 @@ from dr.lab.front.refusals import GLOBAL, REGIONAL, Refusal, Trouble
 from dr.lab.front.secrets import Secrets
 from dr.lab.front.simulated import Simulated
 from dr.lab.front.tagging import Tagging
+from dr.lab.iam.admission import Admission
 
 REGIONS = ("eu-west-1", "eu-central-1")
 GLOBAL_REGION = "us-east-1"
@@ -27,15 +28,23 @@ class Rds(Protocol):
 
 
 class Desk:
-    """Answers the requests of one region: checks each signature, then hands over to the service it names."""
+    """Answers the requests of one region: checks each signature and what its owner may do, then hands over."""
 
     def __init__(
-        self, region: str, keys: KeyRing, simulated: Simulated, buckets: Buckets, secrets: Secrets, rds: Rds
+        self,
+        region: str,
+        keys: KeyRing,
+        admission: Admission,
+        simulated: Simulated,
+        buckets: Buckets,
+        secrets: Secrets,
+        rds: Rds,
     ) -> None:
         self.region = region
         self._services = GLOBAL if region == GLOBAL_REGION else REGIONAL
         self._signed_for = (GLOBAL_REGION, *REGIONS) if region == GLOBAL_REGION else (region,)
         self._keys = keys
+        self._admission = admission
         self._simulated = simulated
         self._buckets = buckets
         self._secrets = secrets
@@ -50,7 +59,12 @@ class Desk:
             secret = self._keys.secret(claim.access_key, claim.token)
             self._check_region(claim)
             sigv4.prove(request, claim, secret)
-            return self._hand_over(service, request, claim, secret)
+            self._check_service(service)
+
+            def serve(admitted: Request) -> Answer:
+                return self._hand_over(claim.service, admitted, claim, secret)
+
+            return self._admission.answer(self.region, service, request, claim, secret, serve)
         except Refusal as refusal:
             return refusals.refuse(service, refusal, request.id)
         except Exception:  # noqa: BLE001 - the last line: whatever breaks, the client gets an error it can read
@@ -58,8 +72,6 @@ class Desk:
             return refusals.refuse(service, Refusal(Trouble.BROKEN, "the lab failed; see its log"), request.id)
 
     def _hand_over(self, service: str, request: Request, claim: sigv4.Claim, secret: str) -> Answer:
-        if service not in self._services:
-            raise Refusal(Trouble.UNKNOWN_ACTION, f"there is no service {service!r} at this endpoint of the lab")
         if service == "s3":
             return self._buckets.answer(self.region, request, claim, secret)
         if service == "rds":
@@ -71,6 +83,10 @@ class Desk:
         if service == "tagging":
             return self._tagging.answer(self.region, request)
         return self._simulated.answer(service, request)
+
+    def _check_service(self, service: str) -> None:
+        if service not in self._services:
+            raise Refusal(Trouble.UNKNOWN_ACTION, f"there is no service {service!r} at this endpoint of the lab")
 
     def _check_region(self, claim: sigv4.Claim) -> None:
         if claim.region in self._signed_for:

@@ -12,6 +12,7 @@ from dr.lab.front.replication import Replication
 from dr.lab.front.secrets import Secrets
 from dr.lab.front.simulated import Simulated
 from dr.lab.front.store import Store
+from dr.lab.iam.admission import Admission
 
 GLOBAL = "global"
 
@@ -34,8 +35,9 @@ class Doors:
         ring, simulated, store = KeyRing(keys), Simulated(), Store()
         self.replication = Replication(store, speed)
         buckets, secrets = Buckets(simulated, store, self.replication), Secrets(simulated, speed)
+        admission = Admission(ring, rds, store, simulated, REGIONS)
         self.listeners = {
-            name: Listener(name, Desk(signed_for, ring, simulated, buckets, secrets, rds).answer)
+            name: Listener(name, Desk(signed_for, ring, admission, simulated, buckets, secrets, rds).answer)
             for name, signed_for in ((*zip(REGIONS, REGIONS, strict=True), (GLOBAL, GLOBAL_REGION)))
         }
         self.control = Listener("control", Control(token, status, stop).answer)

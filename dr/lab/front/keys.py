@@ -2,6 +2,7 @@
 
 import secrets
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,11 +30,17 @@ class KeyPair:
         return cls("AKIA" + tail, secrets.token_urlsafe(30)[:40])
 
 
+def wall() -> datetime:
+    """What this machine's clock says."""
+    return datetime.now(UTC)
+
+
 class KeyRing:
     """Finds the secret of an access key, or refuses it."""
 
-    def __init__(self, own: KeyPair) -> None:
+    def __init__(self, own: KeyPair, now: Callable[[], datetime] = wall) -> None:
         self.own = own
+        self.now = now
 
     def secret(self, access_key: str, token: str) -> str:
         """The secret to check a signature with. Raises Refusal for a key nobody issued or a token not its own."""
@@ -46,7 +53,7 @@ class KeyRing:
             if role is not None:
                 if not secrets.compare_digest(role.session_token.encode(), token.encode()):
                     raise Refusal(Trouble.WRONG_TOKEN, "the security token included in the request is invalid")
-                if role.expiration.replace(tzinfo=UTC) < datetime.now(UTC):
+                if role.expiration.replace(tzinfo=UTC) < self.now():
                     raise Refusal(Trouble.EXPIRED_TOKEN, "the security token included in the request is expired")
                 return str(role.secret_access_key)
         for account in list(iam_backends.values()):

@@ -25,6 +25,8 @@ class Trouble(Enum):
     WRONG_SIGNATURE = "the signature does not match"
     WRONG_REGION = "the signature is for another region"
     SKEWED = "the signature is too old or from the future"
+    DENIED = "no policy allows it, or one denies it"
+    KEY_DENIED = "the service may not use this key for the caller"
     UNKNOWN_ACTION = "the service or action does not exist here"
     BROKEN = "the service failed"
 
@@ -79,6 +81,18 @@ _CODES: dict[Trouble, tuple[tuple[int, str], tuple[int, str], tuple[int, str], t
         (403, "RequestTimeTooSkewed"),
         (400, "RequestExpired"),
     ),
+    Trouble.DENIED: (
+        (403, "AccessDenied"),
+        (400, "AccessDeniedException"),
+        (403, "AccessDenied"),
+        (403, "UnauthorizedOperation"),
+    ),
+    Trouble.KEY_DENIED: (
+        (400, "KMSKeyNotAccessibleFault"),
+        (400, "AccessDeniedException"),
+        (403, "AccessDenied"),
+        (403, "UnauthorizedOperation"),
+    ),
     Trouble.UNKNOWN_ACTION: (
         (400, "InvalidAction"),
         (400, "UnknownOperationException"),
@@ -92,6 +106,10 @@ _CODES: dict[Trouble, tuple[tuple[int, str], tuple[int, str], tuple[int, str], t
         (500, "InternalError"),
     ),
 }
+
+
+_ODD = {("sns", Trouble.DENIED): (403, "AuthorizationError")}
+"""Where one service of a family says it in its own way."""
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer on its way, not a failure of ours
@@ -114,7 +132,8 @@ def wire_of(service: str) -> str:
 def refuse(service: str, refusal: Refusal, request_id: str) -> Answer:
     """The answer for a refusal, in the words of the service that was asked."""
     query, json_, s3, ec2 = _CODES[refusal.trouble]
-    status, code = {"query": query, "json": json_, "s3": s3, "ec2": ec2}[wire_of(service)]
+    family = {"query": query, "json": json_, "s3": s3, "ec2": ec2}[wire_of(service)]
+    status, code = _ODD.get((service, refusal.trouble), family)
     return error(service, status, code, refusal.message, request_id, refusal.extra)
 
 

@@ -123,7 +123,7 @@ class Store:
         found = self.bucket(bucket)
         return found.multiparts.get(upload_id) if found else None
 
-    def tags(self, version: FakeKey) -> dict[str, str]:
+    def tags(self, version: FakeKey | FakeBucket) -> dict[str, str]:
         return dict(_backend().tagger.get_tag_dict_for_resource(version.arn))
 
     def copy_tags(self, source: FakeKey, replica: FakeKey) -> None:
