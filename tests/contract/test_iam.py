@@ -91,6 +91,22 @@ def test_a_copy_is_authorised_against_source_and_target(cloud: Cloud) -> None:
         assert source in message
 
 
+@pytest.mark.behaviour("RDS-COPY-IS-IN-TWO-REGIONS")
+def test_a_policy_that_keeps_somebody_inside_of_a_region_forbids_copies_from_another(cloud: Cloud) -> None:
+    request = {
+        "SourceDBSnapshotIdentifier": f"arn:aws:rds:{cloud.primary}:{account(cloud)}:snapshot:{cloud.name('source')}",
+        "TargetDBSnapshotIdentifier": cloud.name("target"),
+    }
+    regions = [cloud.recovery]
+    with acting(cloud, allow("rds:*", StringEquals={"aws:RequestedRegion": regions})) as actor:
+        rds = actor.client("rds", cloud.recovery)
+        assert "DBSnapshots" in rds.describe_db_snapshots()
+        denied(cloud, "rds:CopyDBSnapshot", rds.copy_db_snapshot, **request)
+    regions.append(cloud.primary)
+    with acting(cloud, allow("rds:*", StringEquals={"aws:RequestedRegion": regions})) as actor:
+        cloud.refused("DBSnapshotNotFound", actor.client("rds", cloud.recovery).copy_db_snapshot, **request)
+
+
 @pytest.mark.behaviour("IAM-DENY-UNTAGGED")
 def test_a_deny_for_whatever_lacks_a_tag_stops_a_careless_cleanup(cloud: Cloud, group: str) -> None:
     rds = cloud.client("rds")

@@ -66,6 +66,10 @@ class Guard:
             asked["aws:tagkeys"] = call.tag_keys
         for wanted in self._wanted(call, rows):
             self.demand(principal, region, service, wanted, asked)
+            home = wanted.resource.split(":")[3:4] or [region]
+            if service == "rds" and home not in ([region], [""]):
+                # RDS calls the source's region in the caller's name: conditions see that second call too.
+                self.demand(principal, home[0], service, wanted, {**asked, "aws:viaawsservice": ("true",)})
         if service == "rds":
             self._admit_key(principal, call)
 
