@@ -116,9 +116,15 @@ def test_keys_of_an_assumed_role_work_with_their_token_only(home: Home) -> None:
     role = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/scratch", "RoleSessionName": "drill"}
     iam = client(home, "iam")
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ACCOUNT}}
-    iam.create_role(RoleName="scratch", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    iam.create_role(
+        RoleName="scratch", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
     reads = {"Effect": "Allow", "Action": ["s3:List*", "rds:Describe*", "kms:List*", "route53:List*"], "Resource": "*"}
-    iam.put_role_policy(RoleName="scratch", PolicyName="reads", PolicyDocument=json.dumps({"Statement": [reads]}))
+    iam.put_role_policy(
+        RoleName="scratch",
+        PolicyName="reads",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [reads]}),
+    )
     issued = client(home, "sts").assume_role(**role)["Credentials"]
     session = {
         "aws_access_key_id": issued["AccessKeyId"],
