@@ -40,10 +40,18 @@ class Base:
 
 def take(cluster: Cluster, target: Path) -> Base:
     """Copy a running server, with the WAL that makes the copy consistent."""
-    machine = cluster.machine
-    machine.account.folder(target.parent)
+    cluster.machine.account.folder(target.parent)
     with cluster.connect() as connection:
         started = _clock(connection.execute("select clock_timestamp()").fetchone())
+    copy(cluster, target)
+    with cluster.connect() as connection:
+        finished = _clock(connection.execute("select clock_timestamp()").fetchone())
+    return Base(target, started, finished, _newest_transaction(cluster, target) or finished)
+
+
+def copy(cluster: Cluster, target: Path) -> None:
+    """A running server's directory and the WAL that makes it consistent, without asking when."""
+    machine = cluster.machine
     machine.account.run(
         [
             machine.tree.program("pg_basebackup"),
@@ -58,9 +66,6 @@ def take(cluster: Cluster, target: Path) -> Base:
         ],
         environment={"PGPASSWORD": machine.password},
     )
-    with cluster.connect() as connection:
-        finished = _clock(connection.execute("select clock_timestamp()").fetchone())
-    return Base(target, started, finished, _newest_transaction(cluster, target) or finished)
 
 
 def duplicate(account: Account, source: Path, target: Path) -> None:

@@ -47,6 +47,8 @@ class Cluster:
     directory: Path
     endpoint: str
     """The host name that clients verify."""
+    aliases: tuple[str, ...] = ()
+    """Other names that clients may know it by."""
     archive_command: str = NO_ARCHIVE
     parameters: Mapping[str, str] = field(default_factory=dict)
     following: Mapping[str, str] = field(default_factory=dict)
@@ -102,8 +104,8 @@ class Cluster:
             roles.watch_extensions(connection)
 
     def certify(self) -> None:
-        """A certificate for the endpoint's name; a running server takes it with the next `reload`."""
-        certificate, key = self.machine.authority.issue(self.endpoint)
+        """A certificate for the endpoint's names; a running server takes it with the next `reload`."""
+        certificate, key = self.machine.authority.issue(self.endpoint, *self.aliases)
         self.write(self.certificate, certificate.decode())
         self.write(self.key, key.decode())
 

@@ -44,14 +44,14 @@ class Authority:
         _write(certificate_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
         return cls(certificate_file, certificate, key)
 
-    def issue(self, host: str) -> tuple[bytes, bytes]:
-        """A certificate for one host name, and its key, both as PEM."""
+    def issue(self, host: str, *others: str) -> tuple[bytes, bytes]:
+        """A certificate for a host and its other names, and its key, both as PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         # A common name holds 64 characters at most; clients look at the alternative name only.
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
         certificate = (
             _draft(name, self.certificate.subject, key)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in (host, *others)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signing=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -16,15 +16,11 @@ HANDSHAKE_SECONDS = 30
 TURNED_AWAY = b"SFATAL\0C28000\0Mconnections without TLS are not accepted\0\0"
 
 
-class TlsFront:
-    """A listener in a thread of its own, in front of one server."""
+class Listener:
+    """A port with a thread of its own; each connection is one conversation."""
 
-    def __init__(self, port: int, behind: int, certificate: Path, key: Path) -> None:
-        self.behind = behind
-        self.required = True
-        """Whether clients that do not ask for TLS are turned away."""
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate, key)
+    def __init__(self, port: int) -> None:
+        self.port = port
         self._loop = asyncio.new_event_loop()
         self._connections: set[asyncio.Task[None]] = set()
         try:
@@ -32,12 +28,10 @@ class TlsFront:
         except OSError:
             self._loop.close()
             raise
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"tls front {port}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name=f"{type(self).__name__} {port}", daemon=True
+        )
         self._thread.start()
-
-    def certify(self, certificate: Path, key: Path) -> None:
-        """Use another certificate for connections from now on."""
-        self._context.load_cert_chain(certificate, key)
 
     def close(self) -> None:
         """Stop listening and drop every connection."""
@@ -67,12 +61,27 @@ class TlsFront:
             writer.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raise NotImplementedError
+
+
+class TlsFront(Listener):
+    """Speaks TLS with clients, and with the one server behind it without."""
+
+    def __init__(self, port: int, behind: int, certificate: Path, key: Path) -> None:
+        self.behind = behind
+        self.required = True
+        """Whether clients that do not ask for TLS are turned away."""
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+        super().__init__(port)
+
+    def certify(self, certificate: Path, key: Path) -> None:
+        """Use another certificate for connections from now on."""
+        self._context.load_cert_chain(certificate, key)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with asyncio.timeout(HANDSHAKE_SECONDS):
-            length, code = await _packet(reader)
-            if code == GSS_REQUEST:
-                writer.write(b"N")
-                await writer.drain()
-                length, code = await _packet(reader)
+            length, code = await opening(reader, writer)
             if code == CANCEL_REQUEST:
                 first = struct.pack("!II", length, code) + await reader.readexactly(8)
             elif code == SSL_REQUEST:
@@ -87,21 +96,40 @@ class TlsFront:
                 await writer.drain()
                 return
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.behind)
-        try:
             server_writer.write(first)
-            await server_writer.drain()
-            ways = [
-                asyncio.create_task(_pump(reader, server_writer)),
-                asyncio.create_task(_pump(server_reader, writer)),
-            ]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
+        await join(reader, writer, server_reader, server_writer)
+
+
+async def opening(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[int, int]:
+    """The length and the code of a client's first packet; encryption by GSS is declined."""
+    length, code = await _packet(reader)
+    if code == GSS_REQUEST:
+        writer.write(b"N")
+        await writer.drain()
+        length, code = await _packet(reader)
+    return length, code
+
+
+async def join(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    server_reader: asyncio.StreamReader,
+    server_writer: asyncio.StreamWriter,
+) -> None:
+    """Carry bytes between a client and a server until one of them hangs up."""
+    try:
+        ways = [
+            asyncio.create_task(_pump(reader, server_writer)),
+            asyncio.create_task(_pump(server_reader, writer)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            server_writer.close()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+    finally:
+        server_writer.close()
 
 
 async def _packet(reader: asyncio.StreamReader) -> tuple[int, int]:
