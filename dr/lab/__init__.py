@@ -7,7 +7,7 @@
     front/        the ports: signatures, dispatch by service, S3 replication, the control port
     iam/          who may do what: policies, evaluated for every request of everybody but the administrator
     rds/          the RDS API, driven by botocore's own service model
-    engine/       PostgreSQL: clusters, base backups, WAL archives, certificates
+    engine/       PostgreSQL: servers, shared volumes, base backups, WAL archives, certificates
     receipts/     the sample application: schema, seed, workload, heartbeat
 
 Nothing in `dr` but the command line imports this package, and it imports nothing of `dr` but `connection` and `errors`:

@@ -6,5 +6,6 @@ states.py      every legal transition, in one table
 records.py     what exists: instances, snapshots, automated backups, groups, events
 world.py       the regions, the clock, the lock and the threads; nothing happens outside it
 server.py      the door: handle, tagged, status, stop
+clusters/      Aurora: clusters over the same engine
 (the rest)     one file per family of operations
 """

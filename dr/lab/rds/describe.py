@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from dr.lab.rds import names, states
+from dr.lab.rds.clusters.records import Membership
 from dr.lab.rds.records import Backup, Following, Instance, ParameterGroup, Snapshot, SubnetGroup, Traits
 from dr.lab.rds.world import World
 
 ENGINE = "postgres"
+AURORA = "aurora-postgresql"
 LICENSE = "postgresql-license"
 ZONES = {"eu-west-1": "Z29XKXDKYMONMX", "eu-central-1": "Z1RLNUO7B9Q6NB"}
 
@@ -96,7 +98,7 @@ def instance(world: World, shown: Instance) -> dict[str, Any]:
             "SecretStatus": secret.status,
             "KmsKeyId": secret.key,
         }
-    return described
+    return described | (member(shown.membership) if shown.membership else {})
 
 
 def _apply_status(shown: Instance) -> str:
@@ -134,6 +136,27 @@ def _following(world: World, shown: Instance, tie: Following) -> dict[str, Any]:
             }
         ]
     return described
+
+
+def member(joined: Membership) -> dict[str, Any]:
+    """What is different of an instance of a DB cluster: most of it is the cluster's."""
+    owner = joined.cluster
+    return {
+        "Engine": AURORA,
+        "DBClusterIdentifier": owner.identifier,
+        "PromotionTier": joined.tier,
+        "BackupRetentionPeriod": owner.traits.retention,
+        "PreferredBackupWindow": owner.traits.backup_window,
+        "VpcSecurityGroups": [{"VpcSecurityGroupId": name, "Status": "active"} for name in owner.security_groups],
+        "OptionGroupMemberships": [
+            {
+                "OptionGroupName": f"default:{AURORA}-{owner.traits.version.split('.')[0]}",
+                "Status": "in-sync",
+            }
+        ],
+        "LatestRestorableTime": None,
+        "DeletionProtection": False,
+    }
 
 
 def snapshot(world: World, shown: Snapshot) -> dict[str, Any]:

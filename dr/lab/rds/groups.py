@@ -9,7 +9,7 @@ from dr.lab.rds.records import ParameterGroup, Region, SubnetGroup
 from dr.lab.rds.world import World
 
 Answer = dict[str, Any]
-FAMILY = re.compile(r"postgres(9\.\d|1\d)")
+FAMILY = re.compile(r"postgres(9\.\d|1\d)|aurora-postgresql1\d")
 
 
 def create_subnet_group(world: World, region: Region, request: dict[str, Any]) -> Answer:
@@ -45,7 +45,9 @@ def show_subnet_groups(world: World, region: Region, request: dict[str, Any]) ->
 
 def delete_subnet_group(world: World, region: Region, request: dict[str, Any]) -> Answer:  # noqa: ARG001
     group = placement.subnet_group(region, request["DBSubnetGroupName"])
-    user = next((one.identifier for one in region.instances.values() if one.subnet_group == group.name), None)
+    users = {one.identifier: one.subnet_group for one in region.instances.values()}
+    users |= {one.identifier: one.subnet_group for one in region.clusters.live.values()}
+    user = next((name for name, used in users.items() if used == group.name), None)
     if user or group.name == "default":
         raise Fault(
             "InvalidDBSubnetGroupStateFault",

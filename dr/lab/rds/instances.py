@@ -130,12 +130,20 @@ def show(world: World, region: Region, request: dict[str, Any]) -> Answer:
             chosen,
             db_instance_id=[one.identifier, world.arn(region.name, "db", one.identifier)],
             dbi_resource_id=[one.resource_id],
-            engine=[describe.ENGINE],
-            db_cluster_id=[],
+            engine=[describe.AURORA if one.membership else describe.ENGINE],
+            db_cluster_id=_owner(world, one),
             domain=[],
         )
     ]
     return paging.page(request, found, "DBInstances", lambda one: describe.instance(world, one))
+
+
+def _owner(world: World, instance: Instance) -> list[str]:
+    """The names of the DB cluster that an instance belongs to."""
+    if instance.membership is None:
+        return []
+    name = instance.membership.cluster.identifier
+    return [name, world.arn(instance.region, "cluster", name)]
 
 
 def require(instance: Instance, allowed: set[str] | frozenset[str], verb: str) -> None:

@@ -120,6 +120,15 @@ def resource_id() -> str:
     return "db-" + "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(26))
 
 
+def cluster_resource_id() -> str:
+    return "cluster-" + resource_id().removeprefix("db-")
+
+
+def clone_group() -> str:
+    """What a cluster shares with its clones."""
+    return str(uuid.uuid4())
+
+
 def backup_id() -> str:
     return "ab-" + "".join(secrets.choice(BASE32) for _ in range(39))
 

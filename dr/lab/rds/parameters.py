@@ -1,6 +1,7 @@
 """What a parameter group sets: judged by the server, and applied to the instances that use the group."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from dr.lab.engine import parameters, settings
@@ -30,6 +31,15 @@ RUNNING = frozenset({"available", "backing-up", "modifying"})
 
 def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
     group = groups.changeable(region, request["DBParameterGroupName"])
+    changes = changes_of(world, request)
+    group.values |= changes
+    at_once = {name: value for name, (value, method) in changes.items() if method == "immediate"}
+    _apply(world, region, group, at_once, later=len(at_once) < len(changes))
+    return {"DBParameterGroupName": group.name}
+
+
+def changes_of(world: World, request: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """What a request sets: name -> value and apply method. Raises Fault for what cannot be set so."""
     changes: dict[str, tuple[str, str]] = {}
     for given in request["Parameters"]:
         parameter, method = _asked(world, given)
@@ -39,10 +49,7 @@ def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
         _judge(world, parameter, value)
         changes[parameter.name] = (value, method)
     _count(changes)
-    group.values |= changes
-    at_once = {name: value for name, (value, method) in changes.items() if method == "immediate"}
-    _apply(world, region, group, at_once, later=len(at_once) < len(changes))
-    return {"DBParameterGroupName": group.name}
+    return changes
 
 
 def reset(world: World, region: Region, request: dict[str, Any]) -> Answer:
@@ -126,13 +133,15 @@ def _apply(world: World, region: Region, group: ParameterGroup, at_once: Any, *,
             continue
         instance.parameters_pending |= later
         if at_once:
-            merged = {**instance.cluster.parameters, **at_once}
-            instance.cluster.parameters = {name: value for name, value in merged.items() if value is not None}
-            if instance.status in RUNNING:
-                _reload(world, instance)
+            take(world, instance, at_once)
 
 
-def _reload(world: World, instance: Instance) -> None:
+def take(world: World, instance: Instance, values: Mapping[str, str | None]) -> None:
+    """Bring new values of dynamic parameters to one instance, at once if it runs; None takes a value away."""
+    merged = {**instance.cluster.parameters, **values}
+    instance.cluster.parameters = {name: value for name, value in merged.items() if value is not None}
+    if instance.status not in RUNNING:
+        return
     instance.parameters_applying += 1
 
     def work() -> None:
@@ -147,7 +156,11 @@ def _reload(world: World, instance: Instance) -> None:
 
 
 def show(world: World, region: Region, request: dict[str, Any]) -> Answer:
-    group = groups.find(region, request["DBParameterGroupName"])
+    return page_of(world, groups.find(region, request["DBParameterGroupName"]), request)
+
+
+def page_of(world: World, group: ParameterGroup, request: dict[str, Any]) -> Answer:
+    """A page of the parameters of a group, from whichever source the request names."""
     source = request.get("Source")
     if source and source not in ("user", "system", "engine-default"):
         raise Fault("InvalidParameterValue", f"Invalid source: {source[:50]}")

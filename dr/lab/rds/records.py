@@ -9,6 +9,7 @@ from typing import Any
 from dr.lab.engine.archive import Archive
 from dr.lab.engine.backup import Base
 from dr.lab.engine.cluster import Cluster
+from dr.lab.rds.clusters.records import Clusters, Membership
 from dr.lab.rds.neighbours import Subnet
 
 Tags = dict[str, str]
@@ -61,6 +62,8 @@ class Instance:
     lifecycle: str
     backup: "Backup | None" = None
     latest: datetime | None = None
+    membership: Membership | None = None
+    """Set where this is an instance of a DB cluster."""
     parameters_pending: bool = False
     parameters_applying: int = 0
     """Changes of parameters that are on their way into the running server."""
@@ -215,6 +218,7 @@ class Region:
     backups: dict[str, Backup] = field(default_factory=dict)
     subnet_groups: dict[str, SubnetGroup] = field(default_factory=dict)
     parameter_groups: dict[str, ParameterGroup] = field(default_factory=dict)
+    clusters: Clusters = field(default_factory=Clusters)
     events: list[Occurrence] = field(default_factory=list)
 
     def endpoint(self, identifier: str) -> str:

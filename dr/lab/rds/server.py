@@ -26,6 +26,7 @@ from dr.lab.rds import (
     tagging,
     telling,
 )
+from dr.lab.rds.clusters import operations as clusters
 from dr.lab.rds.faults import COMMON, Fault, status_of
 from dr.lab.rds.neighbours import KeyRing, Moto
 from dr.lab.rds.records import Backup, Instance, Region, Snapshot
@@ -35,6 +36,7 @@ from dr.lab.rds.world import World
 Operation = Callable[[World, Region, dict[str, Any]], dict[str, Any]]
 
 OPERATIONS: dict[str, Operation] = {
+    **clusters.OPERATIONS,
     "AddTagsToResource": tagging.add,
     "CopyDBParameterGroup": groups.copy_parameter_group,
     "CopyDBSnapshot": snapshots.copy,
@@ -109,10 +111,11 @@ class RdsServer:
         return 200, headers, answer
 
     def _perform(self, operation: OperationModel, region: str, request: dict[str, Any]) -> dict[str, Any]:
-        perform = OPERATIONS.get(operation.name)
+        here = self.world.regions[region]
+        perform = clusters.on_member(self.world, here, operation.name, request) or OPERATIONS.get(operation.name)
         if perform is None:
             raise Fault("InvalidAction", f"The lab does not implement {operation.name}.")
-        return perform(self.world, self.world.regions[region], request)
+        return perform(self.world, here, request)
 
     def tagged(self, region: str) -> dict[str, dict[str, str]]:
         """ARN -> tags of everything here, for the tagging API."""
@@ -128,6 +131,7 @@ class RdsServer:
                 "instances": [self._instance(one) for one in here.instances.values()],
                 "snapshots": [_snapshot(one) for one in here.snapshots.values()],
                 "automated_backups": [self._backup(one) for one in here.backups.values()],
+                **clusters.status(here),
             }
 
     def stop(self) -> None:

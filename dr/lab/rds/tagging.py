@@ -8,6 +8,7 @@ from dr.lab.rds.records import Region, Tags
 from dr.lab.rds.world import World
 
 Answer = dict[str, Any]
+NOT_FOUND = {"db": "DBInstanceNotFound", "snapshot": "DBSnapshotNotFound", "cluster": "DBClusterNotFoundFault"}
 
 
 def everything(world: World, region: Region) -> dict[str, Tags]:
@@ -16,7 +17,13 @@ def everything(world: World, region: Region) -> dict[str, Tags]:
     found |= {world.arn(region.name, "snapshot", one.identifier): one.tags for one in region.snapshots.values()}
     found |= {world.arn(region.name, "subgrp", one.name): one.tags for one in region.subnet_groups.values()}
     found |= {world.arn(region.name, "pg", one.name): one.tags for one in region.parameter_groups.values()}
-    return found | {describe.backup_arn(world, one): one.tags for one in region.backups.values()}
+    found |= {describe.backup_arn(world, one): one.tags for one in region.backups.values()}
+    own = region.clusters
+    found |= {world.arn(region.name, "cluster", one.identifier): one.tags for one in own.live.values()}
+    found |= {world.arn(region.name, "cluster-snapshot", one.identifier): one.tags for one in own.snapshots.values()}
+    found |= {world.arn(region.name, "cluster-pg", one.name): one.tags for one in own.parameter_groups.values()}
+    found |= {world.arn(region.name, "cluster-auto-backup", one.arn_name): one.tags for one in own.backups.values()}
+    return found
 
 
 def add(world: World, region: Region, request: dict[str, Any]) -> Answer:
@@ -44,6 +51,5 @@ def _held(world: World, region: Region, arn: str) -> Tags:
         raise Fault("InvalidParameterValue", f"Invalid resource name: {arn[:300]}")
     found = everything(world, region).get(arn)
     if found is None:
-        kind = {"db": "DBInstanceNotFound", "snapshot": "DBSnapshotNotFound"}.get(parts[5], "InvalidParameterValue")
-        raise Fault(kind, f"{arn[:300]} not found.")
+        raise Fault(NOT_FOUND.get(parts[5], "InvalidParameterValue"), f"{arn[:300]} not found.")
     return found

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from dr.lab.rds import describe, paging, placement, snapshots
+from dr.lab.rds.clusters.requests import CLUSTERS_PER_REGION
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Occurrence, Region
 from dr.lab.rds.world import World
@@ -67,25 +68,32 @@ def _event(shown: Occurrence) -> dict[str, Any]:
 
 def engine_versions(world: World, region: Region, request: dict[str, Any]) -> Answer:  # noqa: ARG001
     served, major = world.machine.tree.version, str(world.machine.tree.major)
-    family = f"postgres{major}"
-    wanted = request.get("Engine") in (None, describe.ENGINE)
-    wanted = wanted and request.get("EngineVersion") in (None, served, major)
-    wanted = wanted and request.get("DBParameterGroupFamily") in (None, family)
-    version = {
-        "Engine": describe.ENGINE,
+    found = [
+        (f"{engine}{served}", _version(engine, name, served, major))
+        for engine, name in ((describe.ENGINE, "PostgreSQL"), (describe.AURORA, "Aurora PostgreSQL"))
+        if request.get("Engine") in (None, engine)
+        and request.get("EngineVersion") in (None, served, major)
+        and request.get("DBParameterGroupFamily") in (None, f"{engine}{major}")
+    ]
+    return paging.page(request, found, "DBEngineVersions", lambda shown: shown)
+
+
+def _version(engine: str, name: str, served: str, major: str) -> dict[str, Any]:
+    return {
+        "Engine": engine,
         "EngineVersion": served,
         "MajorEngineVersion": major,
-        "DBParameterGroupFamily": family,
-        "DBEngineDescription": "PostgreSQL",
-        "DBEngineVersionDescription": f"PostgreSQL {served}",
+        "DBParameterGroupFamily": f"{engine}{major}",
+        "DBEngineDescription": name,
+        "DBEngineVersionDescription": f"{name} {served}",
         "ValidUpgradeTarget": [],
+        "SupportedEngineModes": ["provisioned"] if engine == describe.AURORA else None,
         "SupportsReadReplica": True,
         "SupportsLogExportsToCloudwatchLogs": False,
         "SupportsGlobalDatabases": False,
         "Status": "available",
         "SupportedCACertificateIdentifiers": ["rds-ca-rsa2048-g1"],
     }
-    return paging.page(request, [(served, version)] if wanted else [], "DBEngineVersions", lambda shown: shown)
 
 
 def source_regions(world: World, region: Region, request: dict[str, Any]) -> Answer:
@@ -117,6 +125,8 @@ def account_attributes(world: World, region: Region, request: dict[str, Any]) ->
         "AllocatedStorage": (storage, 100000),
         "DBSubnetGroups": (len(region.subnet_groups), 50),
         "DBParameterGroups": (len(region.parameter_groups), 50),
+        "DBClusters": (len(region.clusters.live), CLUSTERS_PER_REGION),
+        "DBClusterParameterGroups": (len(region.clusters.parameter_groups), 50),
     }
     shown = [{"AccountQuotaName": name, "Used": used, "Max": most} for name, (used, most) in quotas.items()]
     return {"AccountQuotas": shown}

@@ -37,9 +37,14 @@ class World:
     def _region(self, name: str) -> Region:
         host = f"{names.host_token()}.{name}.rds.amazonaws.com"
         region = Region(name, self.home / "regions" / name, host)
-        family = f"postgres{self.machine.tree.major}"
-        default = ParameterGroup(name, f"default.{family}", family, f"Default parameter group for {family}", {}, {})
-        region.parameter_groups[default.name] = default
+        plain, aurora = (f"{engine}{self.machine.tree.major}" for engine in ("postgres", "aurora-postgresql"))
+        for held, family in (
+            (region.parameter_groups, plain),
+            (region.parameter_groups, aurora),
+            (region.clusters.parameter_groups, aurora),
+        ):
+            about = f"Default parameter group for {family}"
+            held[f"default.{family}"] = ParameterGroup(name, f"default.{family}", family, about, {}, {})
         return region
 
     @property
@@ -149,6 +154,8 @@ class World:
                 for instance in region.instances.values():
                     if instance.following:
                         instance.following.end.set()
+                for continuous in region.clusters.backups.values():
+                    continuous.stop.set()
             threads = list(self._threads)
         # Servers go first: a thread in the middle of a copy or a recovery fails then, rather than outliving them.
         for _ in range(2):
@@ -156,10 +163,15 @@ class World:
                 cluster.stop("immediate")
             for thread in threads:
                 thread.join(timeout=20)
+        for region in self.regions.values():
+            for aurora in region.clusters.live.values():
+                aurora.door.close()
 
     def _clusters(self) -> list[Cluster]:
+        """Every server: of the instances, and those that stand in where a DB cluster has none."""
         with self.lock:
-            return [instance.cluster for region in self.regions.values() for instance in region.instances.values()]
+            found = [instance.cluster for region in self.regions.values() for instance in region.instances.values()]
+            return found + [one.volume for region in self.regions.values() for one in region.clusters.live.values()]
 
 
 class Ending(Exception):  # noqa: N818 - not an error: the lab is going down
