@@ -147,8 +147,8 @@ def test_an_error_that_an_operation_does_not_declare_is_a_bug() -> None:
 
 
 def test_an_operation_that_the_lab_lacks_is_a_clean_error(rds_lab: RdsLab) -> None:
-    with pytest.raises(ClientError, match="does not implement DescribeDBClusters") as refused:
-        rds_lab.client().describe_db_clusters()
+    with pytest.raises(ClientError, match="does not implement DescribeDBProxies") as refused:
+        rds_lab.client().describe_db_proxies()
     assert refused.value.response["Error"]["Code"] == "InvalidAction"
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
