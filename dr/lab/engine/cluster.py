@@ -47,8 +47,6 @@ class Cluster:
     directory: Path
     endpoint: str
     """The host name that clients verify."""
-    aliases: tuple[str, ...] = ()
-    """Other names that clients may know it by."""
     archive_command: str = NO_ARCHIVE
     parameters: Mapping[str, str] = field(default_factory=dict)
     following: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +56,8 @@ class Cluster:
     server_port: int = 0
     """Where the server listens: the same, unless it needs somebody to speak TLS for it."""
     front: TlsFront | None = field(default=None, repr=False)
+    aliases: tuple[str, ...] = ()
+    """Other names that clients may know it by."""
 
     @property
     def data(self) -> Path:
