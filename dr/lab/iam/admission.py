@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from dr.lab.front import payload, refusals
+from dr.lab.front.declined import Declined
 from dr.lab.front.exchange import Answer, Request
 from dr.lab.front.keys import ACCOUNT, KeyRing
-from dr.lab.front.payload import BadPayload
 from dr.lab.front.sigv4 import Claim
 from dr.lab.front.simulated import Simulated
 from dr.lab.front.store import Store
@@ -52,8 +52,8 @@ class Admission:
     ) -> Answer:
         try:
             plain = payload.meant(request, claim, secret)
-        except BadPayload as problem:
-            return refusals.error("s3", 400, problem.code, problem.message, request.id)
+        except Declined as declined:
+            return declined.answer(request)
 
         def demand(wanted: Wanted) -> None:
             self._guard.demand(caller, region, "s3", wanted, {})

@@ -2,6 +2,8 @@
 answer that says 200. (botocore's model of DeleteObjects.)
 """
 
+import base64
+import hashlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -58,14 +60,16 @@ def answer(request: Request, demand: Callable[[Wanted], None], forward: Callable
 
 
 def _only(request: Request, document: dict[str, Any], objects: list[dict[str, Any]]) -> Request:
-    """The same request for fewer objects. What was proven about its body holds no longer, and has been proven."""
+    """The same request for fewer objects: what was proven about its body holds no longer, so it is said anew."""
     body = xml.write({_ROOT: document | {"Object": objects}})
     kept = [
         (name, value)
         for name, value in request.headers.lines
         if name.lower() != "content-md5" and not name.lower().startswith(("x-amz-checksum-", "x-amz-sdk-checksum-"))
     ]
-    headers = Headers(kept).having("X-Amz-Content-Sha256", UNSIGNED).having("Content-Length", str(len(body)))
+    digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    headers = Headers(kept).having("Content-MD5", digest)
+    headers = headers.having("X-Amz-Content-Sha256", UNSIGNED).having("Content-Length", str(len(body)))
     return Request(request.method, request.target, headers, body, request.id)
 
 

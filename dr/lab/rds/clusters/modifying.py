@@ -7,7 +7,8 @@ from dr.lab.rds import names, placement
 from dr.lab.rds import states as instance_states
 from dr.lab.rds.clusters import describe, requests, states, volumes
 from dr.lab.rds.clusters.records import AuroraCluster
-from dr.lab.rds.modifying import HIDDEN, Step
+from dr.lab.rds.modifying import Step
+from dr.lab.rds.passwords import HIDDEN
 from dr.lab.rds.records import ParameterGroup, Region
 from dr.lab.rds.world import Ending, World
 
