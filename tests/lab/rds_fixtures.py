@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from botocore.config import Config
 
+from dr.lab.rds.quotas import Quotas
 from dr.lab.rds.server import RdsServer
 
 SPEED = 600.0
@@ -33,9 +34,9 @@ def public_folder(prefix: str) -> Path:
 class RdsLab:
     """A running RdsServer, clients for it, and patience."""
 
-    def __init__(self, home: Path, speed: float = SPEED) -> None:
+    def __init__(self, home: Path, speed: float = SPEED, quotas: Quotas | None = None) -> None:
         self.home = home
-        self.rds = RdsServer(home, speed=speed)
+        self.rds = RdsServer(home, speed=speed, quotas=quotas)
         self.ports: dict[str, int] = {}
         self._clients: dict[str, Any] = {}
         self._fronts: list[ThreadingHTTPServer] = []

@@ -205,6 +205,8 @@ def test_only_states_of_aws_are_used() -> None:
         "creating",
         "deleting",
         "failed",
+        "inaccessible-encryption-credentials",
+        "inaccessible-encryption-credentials-recoverable",
         "incompatible-parameters",
         "incompatible-restore",
         "modifying",
@@ -214,6 +216,7 @@ def test_only_states_of_aws_are_used() -> None:
         "starting",
         "stopped",
         "stopping",
+        "storage-optimization",
     }
 
 

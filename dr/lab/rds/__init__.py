@@ -2,6 +2,10 @@
 
 wire.py        the Query protocol, driven by botocore's service model: request in, answer or AWS error out
 faults.py      the AWS errors we give, checked against what the model declares
+quotas.py      how much a region gives: resources, and requests per second
+windows.py     the backup window and the maintenance window
+storage.py     what storage may be asked for, and what it is busy with
+keyless.py     instances whose KMS key is out of reach
 states.py      every legal transition, in one table
 records.py     what exists: instances, snapshots, automated backups, groups, events
 world.py       the regions, the clock, the lock and the threads; nothing happens outside it

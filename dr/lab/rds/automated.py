@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from dr.lab.rds import backups, describe, paging, placement
+from dr.lab.rds import backups, describe, names, paging, placement
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Backup, Instance, Region
 from dr.lab.rds.world import World
 
-REPLICATED_PER_REGION = 20
 Answer = dict[str, Any]
 
 
@@ -56,15 +55,16 @@ def start_replication(world: World, region: Region, request: dict[str, Any]) -> 
             f"The automated backups of {source.identifier} are already being replicated.",
         )
     following = [one for one in region.backups.values() if one.status in ("pending", "replicating")]
-    if len(following) >= REPLICATED_PER_REGION:
-        raise Fault(
-            "DBInstanceAutomatedBackupQuotaExceeded", f"{REPLICATED_PER_REGION} backups are already replicated here."
-        )
+    most = region.quotas.replicated_backups
+    if len(following) >= most:
+        raise Fault("DBInstanceAutomatedBackupQuotaExceeded", f"{most} backups are already replicated here.")
     days = request.get("BackupRetentionPeriod")
     retention = placement.retention(7 if days is None else days)
     if not retention:
         raise Fault("InvalidParameterValue", "Invalid backup retention period: 0. Must be a value from 1 to 35.")
+    tags = names.tags(request.get("Tags"))
     replica = backups.replicate(world, region, source.backup, arn, retention)
+    replica.traits.tags = tags or replica.traits.tags
     return {"DBInstanceAutomatedBackup": describe.backup(world, replica)}
 
 

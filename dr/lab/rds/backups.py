@@ -8,6 +8,7 @@ import psycopg
 from dr.lab.engine import archive, backup
 from dr.lab.engine.archive import Archive
 from dr.lab.rds import names, states
+from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Backup, Instance, Region, Snapshot, Traits
 from dr.lab.rds.world import RESTORABLE_EVERY, Ending, World
 
@@ -56,6 +57,13 @@ def close_archive(world: World, instance: Instance, *, keep: bool) -> None:
             return
         world.move_backup(own, "deleted")
     discard(world, own)
+
+
+def room_to_retain(region: Region) -> None:
+    """Raises Fault where the region holds as many retained backups as it may hold instances."""
+    held = sum(one.status == "retained" and one.source_region == region.name for one in region.backups.values())
+    if held >= region.quotas.instances:
+        raise Fault("DBInstanceAutomatedBackupQuotaExceeded", f"{held} retained automated backups are held already.")
 
 
 def retain(world: World, kept: Backup) -> None:

@@ -86,6 +86,10 @@ def instance(world: World, shown: Instance) -> dict[str, Any]:
             "Port": shown.cluster.port,
             "HostedZoneId": ZONES[shown.region],
         }
+    operation = shown.storage_operation
+    if operation and (percent := operation.percent) is not None:
+        described["StorageOperationStatus"] = operation.status
+        described["StorageOperationPercentProgress"] = percent
     replicas = _replicas(world, shown.backup)
     if replicas:
         described["DBInstanceAutomatedBackupsReplications"] = replicas

@@ -16,6 +16,8 @@ def create_subnet_group(world: World, region: Region, request: dict[str, Any]) -
     name = names.subnet_group(request["DBSubnetGroupName"])
     if name in region.subnet_groups:
         raise Fault("DBSubnetGroupAlreadyExists", f"The DB subnet group '{name}' already exists.")
+    if len(region.subnet_groups) >= region.quotas.subnet_groups:
+        raise Fault("DBSubnetGroupQuotaExceeded", f"The quota of {region.quotas.subnet_groups} groups is used up.")
     subnets = []
     for identifier in request["SubnetIds"]:
         subnet = world.keys.subnet(region.name, identifier)
@@ -66,6 +68,8 @@ def create_parameter_group(world: World, region: Region, request: dict[str, Any]
         )
     if name in region.parameter_groups:
         raise Fault("DBParameterGroupAlreadyExists", f"Parameter group {name} already exists")
+    if len(region.parameter_groups) >= region.quotas.parameter_groups:
+        raise Fault("DBParameterGroupQuotaExceeded", f"The quota of {region.quotas.parameter_groups} is used up.")
     group = ParameterGroup(region.name, name, family, request["Description"], {}, names.tags(request.get("Tags")))
     region.parameter_groups[name] = group
     return {"DBParameterGroup": describe.parameter_group(world, group)}

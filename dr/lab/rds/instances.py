@@ -6,7 +6,19 @@ from typing import Any
 from dr.errors import Unable
 from dr.lab.engine import roles
 from dr.lab.engine.cluster import Cluster
-from dr.lab.rds import backups, describe, following, names, paging, passwords, placement, snapshots, states
+from dr.lab.rds import (
+    backups,
+    describe,
+    following,
+    names,
+    paging,
+    passwords,
+    placement,
+    snapshots,
+    states,
+    storage,
+    windows,
+)
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Instance, Region, Traits
 from dr.lab.rds.world import World
@@ -20,11 +32,7 @@ def create(world: World, region: Region, request: dict[str, Any]) -> Answer:
     if "MasterUsername" not in request:
         raise Fault("InvalidParameterValue", "The parameter MasterUsername must be provided and must not be blank.")
     password = passwords.first(world, region, request)
-    storage = request.get("AllocatedStorage")
-    if storage is None:
-        raise Fault("MissingParameter", "The request must contain the parameter AllocatedStorage")
-    if not 20 <= storage <= 65536:
-        raise Fault("InvalidParameterValue", f"Invalid storage size for engine name postgres: {storage}")
+    disk = storage.asked(request)
     database = request.get("DBName")
     key = request.get("KmsKeyId")
     encrypted = bool(request.get("StorageEncrypted"))
@@ -38,10 +46,10 @@ def create(world: World, region: Region, request: dict[str, Any]) -> Answer:
         created=None,
         version=world.machine.tree.version,
         instance_class=names.instance_class(request["DBInstanceClass"]),
-        storage=storage,
-        storage_type=request.get("StorageType") or ("io1" if request.get("Iops") else "gp3"),
-        iops=request.get("Iops"),
-        throughput=request.get("StorageThroughput"),
+        storage=disk.size,
+        storage_type=disk.kind,
+        iops=disk.iops,
+        throughput=disk.throughput,
         master=names.master(request["MasterUsername"]),
         password=password.password,
         database=names.database(database) if database else None,
@@ -51,12 +59,13 @@ def create(world: World, region: Region, request: dict[str, Any]) -> Answer:
         zone=placed.zone,
         vpc="",
         retention=placement.retention(1 if retention is None else retention),
-        backup_window=request.get("PreferredBackupWindow") or "02:00-02:30",
+        backup_window=windows.backup(request.get("PreferredBackupWindow"), request.get("PreferredMaintenanceWindow")),
         copy_tags=bool(request.get("CopyTagsToSnapshot")),
         tags=names.tags(request.get("Tags")),
     )
     placement.free_name(region, identifier)
     placement.room(region)
+    storage.room(region, disk.size)
     instance = placement.build(world, region, traits, placed, request)
     passwords.announce(world, instance, password)
 
@@ -99,6 +108,8 @@ def launch(
                 return
         with world.lock:
             instance.traits.created = world.now
+            if told:
+                storage.busy(instance, "Initializing", world.seconds(states.DWELL["initializing"]))
         world.tell(instance, told or "DB instance created", "restoration" if told else "creation")
         if instance.traits.retention:
             world.move(instance, "backing-up")
@@ -179,28 +190,40 @@ def stop(world: World, region: Region, request: dict[str, Any]) -> Answer:
     require(instance, {"available"}, "stop")
     if instance.following or describe.read_replicas(world, instance):
         raise Fault("InvalidDBInstanceState", f"{instance.identifier} is or has a read replica: it cannot be stopped.")
-    if request.get("DBSnapshotIdentifier"):
-        raise Fault("InvalidParameterCombination", "The lab takes no snapshot while stopping: take one before.")
+    name, snapshot = request.get("DBSnapshotIdentifier"), None
+    if name:
+        snapshot = snapshots.record(world, region, instance, names.snapshot(name), {})
     world.move(instance, "stopping")
 
     def work() -> None:
         with world.dwelling("stopping"):
+            if snapshot:
+                snapshots.fill(world, snapshot, instance)
             instance.cluster.stop()
         world.tell(instance, "DB instance stopped", "notification")
         world.move(instance, "stopped")
 
-    world.spawn(f"stop {instance.identifier}", work, failed=lambda: world.move(instance, "failed"))
+    def failed() -> None:
+        snapshots.abandon(world, snapshot)
+        world.move(instance, "failed")
+
+    world.spawn(f"stop {instance.identifier}", work, failed=failed)
     return {"DBInstance": describe.instance(world, instance)}
 
 
 def start(world: World, region: Region, request: dict[str, Any]) -> Answer:
     instance = find(region, request["DBInstanceIdentifier"])
-    require(instance, {"stopped"}, "start")
+    require(instance, {"stopped", states.KEY_LOST}, "start")
+    if instance.traits.key:
+        placement.key(world, region, instance.traits.key)
+    # Whoever lost the key may still be going down.
+    again = instance.status == states.KEY_LOST
+    instance.keyless_since = None
     world.move(instance, "starting")
 
     def work() -> None:
         with world.dwelling("starting"):
-            up = _start(world, instance, restart=False)
+            up = _start(world, instance, restart=again)
         if up:
             world.tell(instance, "DB instance started", "notification")
             world.move(instance, "available")
@@ -250,13 +273,15 @@ def delete(world: World, region: Region, request: dict[str, Any]) -> Answer:
             "InvalidParameterCombination",
             "Cannot delete protected DB Instance, please disable deletion protection and try again.",
         )
-    require(instance, states.DELETABLE if skip else {"available"}, "delete")
+    require(instance, states.DELETABLE if skip else states.USABLE, "delete")
+    given = request.get("DeleteAutomatedBackups")
+    keep = given is not None and not given
+    if keep and instance.backup:
+        backups.room_to_retain(region)
     snapshot = None
     if final:
         name = names.snapshot(final, "FinalDBSnapshotIdentifier")
         snapshot = snapshots.record(world, region, instance, name, names.tags(None))
-    given = request.get("DeleteAutomatedBackups")
-    keep = given is not None and not given
     world.move(instance, "deleting")
     answer = {"DBInstance": describe.instance(world, instance)}
 
@@ -277,8 +302,7 @@ def delete(world: World, region: Region, request: dict[str, Any]) -> Answer:
         world.tell(instance, "DB instance deleted", "deletion")
 
     def failed() -> None:
-        if snapshot and snapshot.status == "creating":
-            world.move_snapshot(snapshot, "failed")
+        snapshots.abandon(world, snapshot)
         world.move(instance, "failed")
 
     world.spawn(f"delete {instance.identifier}", work, failed=failed)

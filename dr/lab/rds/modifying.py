@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dr.lab.engine.cluster import NO_ARCHIVE
-from dr.lab.rds import backups, describe, instances, names, passwords, placement, states
+from dr.lab.rds import backups, describe, instances, names, passwords, placement, states, storage, windows
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Instance, Region
 from dr.lab.rds.world import World
@@ -21,13 +21,15 @@ WINDOWED = {
     "NewDBInstanceIdentifier": "DBInstanceIdentifier",
 }
 """Request member -> member of PendingModifiedValues, for what waits unless ApplyImmediately is given."""
+STORAGE = {"AllocatedStorage", "StorageType", "Iops"}
 
 
 def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
     instance = instances.find(region, request["DBInstanceIdentifier"])
-    instances.require(instance, {"available", "stopped", "incompatible-parameters"}, "modify")
+    instances.require(instance, states.USABLE | {"stopped", "incompatible-parameters"}, "modify")
     _refuse_foreign(world, request)
     windowed = _windowed(region, instance, request)
+    backup_window, maintenance_window = _windows(instance, request)
     _refuse_for_replication(world, instance, windowed)
     password = passwords.asked(world, region, instance, request)
     groups = request.get("VpcSecurityGroupIds")
@@ -40,8 +42,8 @@ def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
         at_once["BackupRetentionPeriod"] = windowed.pop("BackupRetentionPeriod")
     if request.get("ApplyImmediately"):
         at_once |= {**instance.deferred, **windowed}
-    if (at_once or password) and instance.status != "available":
-        instances.require(instance, {"available"}, "modify")
+    if at_once or password:
+        instances.require(instance, states.USABLE, "modify")
 
     # Every check has passed: from here on things change.
     if not request.get("ApplyImmediately"):
@@ -55,6 +57,7 @@ def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
     if parameters is not None and parameters.name != instance.parameter_group:
         instance.parameter_group = parameters.name
         instance.parameters_pending = True
+    instance.traits.backup_window, instance.maintenance_window = backup_window, maintenance_window
     _flags(instance, request)
     if at_once or password:
         if password:
@@ -99,8 +102,8 @@ def _windowed(region: Region, instance: Instance, request: dict[str, Any]) -> di
         names.instance_class(found["DBInstanceClass"])
     if "BackupRetentionPeriod" in found:
         placement.retention(found["BackupRetentionPeriod"])
-    if found.get("AllocatedStorage", traits.storage) < traits.storage:
-        raise Fault("InvalidParameterCombination", "Requested storage size is smaller than the current one.")
+    if STORAGE & found.keys():
+        _storage(region, instance, request, found)
     if "NewDBInstanceIdentifier" in found:
         found["NewDBInstanceIdentifier"] = names.instance(found["NewDBInstanceIdentifier"], "NewDBInstanceIdentifier")
     current = {
@@ -118,6 +121,28 @@ def _windowed(region: Region, instance: Instance, request: dict[str, Any]) -> di
     return changed
 
 
+def _storage(region: Region, instance: Instance, request: dict[str, Any], found: dict[str, Any]) -> None:
+    """Check what is asked of the storage; what grows by less than a tenth grows by a tenth, as the model says."""
+    held = instance.traits
+    if instance.status == "storage-optimization":
+        instances.require(instance, {"available"}, "change the storage")
+    disk = storage.asked(request, held)
+    if disk.size < held.storage:
+        raise Fault("InvalidParameterCombination", "Requested storage size is smaller than the current one.")
+    if disk.size > held.storage:
+        found["AllocatedStorage"] = max(disk.size, storage.grown(held.storage))
+        storage.room(region, found["AllocatedStorage"] - held.storage)
+    if disk.kind != held.storage_type:
+        found["StorageType"] = disk.kind
+
+
+def _windows(instance: Instance, request: dict[str, Any]) -> tuple[str, str]:
+    """The backup and the maintenance window as they will be, checked against one another."""
+    backup = windows.backup(request.get("PreferredBackupWindow") or instance.traits.backup_window)
+    maintenance = request.get("PreferredMaintenanceWindow") or instance.maintenance_window
+    return backup, windows.maintenance(maintenance, backup)
+
+
 def _flags(instance: Instance, request: dict[str, Any]) -> None:
     """What changes without any state of its own."""
     if request.get("DeletionProtection") is not None:
@@ -130,10 +155,6 @@ def _flags(instance: Instance, request: dict[str, Any]) -> None:
         instance.public = bool(request["PubliclyAccessible"])
     if request.get("EnableIAMDatabaseAuthentication") is not None:
         instance.traits.iam = bool(request["EnableIAMDatabaseAuthentication"])
-    if request.get("PreferredBackupWindow"):
-        instance.traits.backup_window = request["PreferredBackupWindow"]
-    if request.get("PreferredMaintenanceWindow"):
-        instance.maintenance_window = request["PreferredMaintenanceWindow"]
     if request.get("EngineLifecycleSupport"):
         instance.lifecycle = placement.lifecycle(request)
 
@@ -163,7 +184,22 @@ def _apply(
     if begins_backups:
         world.move(instance, "backing-up")
         backups.first(world, instance)
+    if STORAGE & changes.keys() and not begins_backups:
+        _optimize(world, instance)
+        return
     world.move(instance, "available")
+
+
+def _optimize(world: World, instance: Instance) -> None:
+    """Usable all the while; a snapshot that is taken meanwhile ends in `available`."""
+    seconds = world.seconds(states.DWELL["storage-optimization"])
+    with world.lock:
+        world.move(instance, "storage-optimization")
+        storage.busy(instance, "Optimizing", seconds)
+    world.sleep(seconds)
+    with world.lock:
+        if instance.status == "storage-optimization":
+            world.move(instance, "available")
 
 
 def _failed(world: World, instance: Instance) -> None:
@@ -177,7 +213,7 @@ def _change(world: World, instance: Instance, changes: dict[str, Any]) -> None:
         traits.instance_class = changes.get("DBInstanceClass", traits.instance_class)
         traits.storage = changes.get("AllocatedStorage", traits.storage)
         traits.storage_type = changes.get("StorageType", traits.storage_type)
-        traits.iops = changes.get("Iops", traits.iops)
+        traits.iops = changes.get("Iops", traits.iops) or None
         instance.multi_az = changes.get("MultiAZ", instance.multi_az)
         if retention is not None:
             traits.retention = retention

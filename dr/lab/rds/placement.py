@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dr.lab.rds import names
+from dr.lab.rds import names, windows
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Instance, ParameterGroup, Region, SubnetGroup, Traits
 from dr.lab.rds.world import World
 
-INSTANCES_PER_REGION = 40
 LIFECYCLES = ("open-source-rds-extended-support", "open-source-rds-extended-support-disabled")
 
 
@@ -98,8 +97,9 @@ def free_name(region: Region, identifier: str) -> None:
 
 
 def room(region: Region) -> None:
-    if len(region.instances) >= INSTANCES_PER_REGION:
-        raise Fault("InstanceQuotaExceeded", f"The quota of {INSTANCES_PER_REGION} DB instances is used up.")
+    most = region.quotas.instances
+    if len(region.instances) >= most:
+        raise Fault("InstanceQuotaExceeded", f"The quota of {most} DB instances is used up.")
 
 
 def retention(days: int) -> int:
@@ -116,7 +116,10 @@ def lifecycle(request: dict[str, Any]) -> str:
 
 
 def build(world: World, region: Region, traits: Traits, placed: Placement, request: dict[str, Any]) -> Instance:
-    """The record of an instance that is about to be created. Call with the lock held, after every check."""
+    """The record of an instance that is about to be created. Call with the lock held, after every other check."""
+    port = request.get("Port")
+    if port is not None and not 1150 <= port <= 65535:
+        raise Fault("InvalidParameterValue", f"Invalid port: {port}. Must be a value from 1150 to 65535.")
     cluster = world.cluster(region, traits.identifier, traits.resource_id)
     cluster.parameters = placed.parameter_group.settings()
     traits.zone = placed.zone
@@ -134,7 +137,7 @@ def build(world: World, region: Region, traits: Traits, placed: Placement, reque
         public=placed.public,
         protected=bool(request.get("DeletionProtection")),
         auto_minor=True if auto_minor is None else bool(auto_minor),
-        maintenance_window=request.get("PreferredMaintenanceWindow") or "sun:04:00-sun:04:30",
+        maintenance_window=windows.maintenance(request.get("PreferredMaintenanceWindow"), traits.backup_window),
         lifecycle=lifecycle(request),
     )
     region.instances[traits.identifier] = instance

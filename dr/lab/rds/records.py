@@ -1,5 +1,6 @@
 """What exists in a region: plain records, changed only under the world's lock."""
 
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from dr.lab.engine.backup import Base
 from dr.lab.engine.cluster import Cluster
 from dr.lab.rds.clusters.records import Clusters, Membership
 from dr.lab.rds.neighbours import Subnet
+from dr.lab.rds.quotas import Quotas
 
 Tags = dict[str, str]
 
@@ -43,6 +45,22 @@ class Traits:
     tags: Tags
 
 
+@dataclass(frozen=True)
+class StorageOperation:
+    """What the storage is busy with although the instance can be used: loading lazily, or optimizing."""
+
+    status: str
+    begun: float
+    """By the monotonic clock."""
+    dwell: float
+
+    @property
+    def percent(self) -> int | None:
+        """How much is done; None when it is over."""
+        passed = time.monotonic() - self.begun
+        return int(100 * passed / self.dwell) if passed < self.dwell else None
+
+
 @dataclass
 class Instance:
     """A DB instance."""
@@ -64,6 +82,9 @@ class Instance:
     latest: datetime | None = None
     membership: Membership | None = None
     """Set where this is an instance of a DB cluster."""
+    storage_operation: StorageOperation | None = None
+    keyless_since: datetime | None = None
+    """When its KMS key was found to be out of reach."""
     parameters_pending: bool = False
     parameters_applying: int = 0
     """Changes of parameters that are on their way into the running server."""
@@ -211,6 +232,7 @@ class Region:
     name: str
     directory: Path
     host_suffix: str
+    quotas: Quotas = field(default_factory=Quotas)
     instances: dict[str, Instance] = field(default_factory=dict)
     reserved: set[str] = field(default_factory=set)
     """Names that a running rename will take."""

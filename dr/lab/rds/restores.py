@@ -5,7 +5,7 @@ from typing import Any
 
 from dr.lab.engine import recovery
 from dr.lab.engine.cluster import Cluster
-from dr.lab.rds import backups, describe, instances, names, placement, snapshots
+from dr.lab.rds import backups, describe, instances, names, placement, snapshots, storage, windows
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Backup, Instance, Region, Traits
 from dr.lab.rds.wire import stamp
@@ -18,8 +18,12 @@ Answer = dict[str, Any]
 def from_snapshot(world: World, region: Region, request: dict[str, Any]) -> Answer:
     identifier = placement.identifier(request)
     given = request.get("DBSnapshotIdentifier")
-    if not given:
-        raise Fault("InvalidParameterCombination", "DBSnapshotIdentifier must be given: the lab has no DB clusters.")
+    if not given or request.get("DBClusterSnapshotIdentifier"):
+        raise Fault(
+            "InvalidParameterCombination",
+            "Exactly one of DBSnapshotIdentifier and DBClusterSnapshotIdentifier must be given, and the lab restores "
+            "instances from the first only.",
+        )
     snapshot = snapshots.find(world, region, given)
     if snapshot.region != region.name:
         raise Fault("DBSnapshotNotFound", f"DBSnapshot {given[:300]} not found in {region.name}.")
@@ -128,23 +132,17 @@ def _instance(world: World, region: Region, identifier: str, source: Traits, req
     if request.get("DBName"):
         raise Fault("InvalidParameterCombination", "DBName does not apply to restores of postgres.")
     placed = placement.place(world, region, request)
-    storage = request.get("AllocatedStorage")
-    if storage is not None and storage < source.storage:
-        raise Fault("InvalidParameterCombination", f"Storage cannot shrink from {source.storage} to {storage} GiB.")
+    disk = storage.restored(request, source)
     traits = backups.remembered(source)
     traits.identifier, traits.resource_id, traits.created = identifier, names.resource_id(), None
     if request.get("DBInstanceClass"):
         traits.instance_class = names.instance_class(request["DBInstanceClass"])
-    if storage is not None:
-        traits.storage = storage
-    if request.get("StorageType"):
-        traits.storage_type = request["StorageType"]
-    if request.get("Iops") is not None:
-        traits.iops = request["Iops"] or None
+    traits.storage, traits.storage_type = disk.size, disk.kind
+    traits.iops, traits.throughput = disk.iops, disk.throughput
     if request.get("BackupRetentionPeriod") is not None:
         traits.retention = placement.retention(request["BackupRetentionPeriod"])
     if request.get("PreferredBackupWindow"):
-        traits.backup_window = request["PreferredBackupWindow"]
+        traits.backup_window = windows.backup(request["PreferredBackupWindow"])
     if request.get("EnableIAMDatabaseAuthentication") is not None:
         traits.iam = bool(request["EnableIAMDatabaseAuthentication"])
     traits.copy_tags = bool(request.get("CopyTagsToSnapshot"))
@@ -153,4 +151,5 @@ def _instance(world: World, region: Region, identifier: str, source: Traits, req
         traits.tags = names.tags(request["Tags"])
     placement.free_name(region, identifier)
     placement.room(region)
+    storage.room(region, disk.size)
     return placement.build(world, region, traits, placed, request)

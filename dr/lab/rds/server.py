@@ -18,6 +18,7 @@ from dr.lab.rds import (
     describe,
     groups,
     instances,
+    keyless,
     modifying,
     parameters,
     replicas,
@@ -29,6 +30,7 @@ from dr.lab.rds import (
 from dr.lab.rds.clusters import operations as clusters
 from dr.lab.rds.faults import COMMON, Fault, status_of
 from dr.lab.rds.neighbours import KeyRing, Moto
+from dr.lab.rds.quotas import Bucket, Quotas
 from dr.lab.rds.records import Backup, Instance, Region, Snapshot
 from dr.lab.rds.wire import Wire
 from dr.lab.rds.world import World
@@ -82,7 +84,13 @@ class RdsServer:
     """RDS of all the lab's regions."""
 
     def __init__(
-        self, home: Path, speed: float = 60.0, keys: KeyRing | None = None, *, binaries: Path | None = None
+        self,
+        home: Path,
+        speed: float = 60.0,
+        keys: KeyRing | None = None,
+        *,
+        binaries: Path | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
         account = Account.choose()
         home.mkdir(parents=True, exist_ok=True, mode=0o755)
@@ -90,6 +98,10 @@ class RdsServer:
         machine = Machine(tree.plant(home, binaries), account, Authority.found(home / "tls"), secrets.token_urlsafe(24))
         self.world = World(home, speed, machine, keys or Moto())
         self.wire = Wire()
+        self._buckets = {name: Bucket() for name in self.world.regions}
+        for region in self.world.regions.values():
+            region.quotas = quotas or Quotas()
+        self.world.spawn("keys", lambda: keyless.watch(self.world))
 
     def handle(self, region: str, body: bytes, request_id: str) -> tuple[int, dict[str, str], bytes]:
         """Answer one request: status, headers, body. Whatever the body is, the answer is AWS's XML."""
@@ -97,6 +109,7 @@ class RdsServer:
         operation: OperationModel | None = None
         try:
             try:
+                self._admit(region)
                 operation, request = self.wire.read(body)
                 with self.world.lock:
                     result = self._perform(operation, region, request)
@@ -109,6 +122,10 @@ class RdsServer:
             status = COMMON["InternalFailure"]
             return status, headers, self.wire.refusal("InternalFailure", "See the lab's log.", status, request_id)
         return 200, headers, answer
+
+    def _admit(self, region: str) -> None:
+        if not self._buckets[region].take(self.world.regions[region].quotas):
+            raise Fault("Throttling", "Rate exceeded")
 
     def _perform(self, operation: OperationModel, region: str, request: dict[str, Any]) -> dict[str, Any]:
         here = self.world.regions[region]

@@ -13,8 +13,6 @@ from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Instance, Region, Snapshot, Tags
 from dr.lab.rds.world import World
 
-MANUAL_PER_REGION = 100
-COPIES_PER_REGION = 20
 Answer = dict[str, Any]
 
 
@@ -26,7 +24,7 @@ def create(world: World, region: Region, request: dict[str, Any]) -> Answer:
         raise Fault("DBInstanceNotFound", f"DBInstance {name[:255]} not found.")
     if identifier in region.snapshots:
         raise Fault("DBSnapshotAlreadyExists", f"Cannot create the snapshot: {identifier} already exists.")
-    if instance.status != "available":
+    if instance.status not in states.USABLE:
         raise Fault(
             "InvalidDBInstanceState",
             f"Cannot create a snapshot because the database instance {name} is not currently in the available state.",
@@ -39,8 +37,7 @@ def create(world: World, region: Region, request: dict[str, Any]) -> Answer:
         world.move(instance, "available")
 
     def failed() -> None:
-        if snapshot.status == "creating":
-            world.move_snapshot(snapshot, "failed")
+        abandon(world, snapshot)
         world.move(instance, "available")
 
     world.spawn(f"snapshot {identifier}", work, failed=failed)
@@ -79,6 +76,12 @@ def fill(world: World, snapshot: Snapshot, instance: Instance) -> None:
         snapshot.database_time = base.newest_transaction
         world.move_snapshot(snapshot, "available")
     world.tell_snapshot(snapshot, "Manual snapshot created", "creation")
+
+
+def abandon(world: World, snapshot: Snapshot | None) -> None:
+    """Mark a snapshot that could not be finished, if there is one."""
+    if snapshot and snapshot.status == "creating":
+        world.move_snapshot(snapshot, "failed")
 
 
 def show(world: World, region: Region, request: dict[str, Any]) -> Answer:
@@ -135,6 +138,8 @@ def copy(world: World, region: Region, request: dict[str, Any]) -> Answer:
         raise Fault("DBSnapshotAlreadyExists", f"Cannot create the snapshot: {identifier} already exists.")
     if source.status != "available" or source.base is None:
         raise Fault("InvalidDBSnapshotState", f"{given[:300]} is {source.status}: only available snapshots are copied.")
+    if source.traits.key:
+        placement.key(world, world.regions[source.region], source.traits.key)
     abroad = source.region != region.name
     wanted = request.get("KmsKeyId")
     if abroad and source.traits.encrypted and not wanted:
@@ -145,8 +150,9 @@ def copy(world: World, region: Region, request: dict[str, Any]) -> Answer:
         )
     key = placement.key(world, region, wanted) if wanted else source.traits.key
     _room(region)
-    if sum(one.status == "copying" for one in region.snapshots.values()) >= COPIES_PER_REGION:
-        raise Fault("SnapshotQuotaExceeded", f"{COPIES_PER_REGION} copies to {region.name} are already in progress.")
+    most = region.quotas.copies
+    if sum(one.status == "copying" for one in region.snapshots.values()) >= most:
+        raise Fault("SnapshotQuotaExceeded", f"{most} copies to {region.name} are already in progress.")
     traits = backups.remembered(source.traits)
     traits.encrypted, traits.key = bool(key), key
     copied = Snapshot(
@@ -233,8 +239,9 @@ def delete(world: World, region: Region, request: dict[str, Any]) -> Answer:
 
 
 def _room(region: Region) -> None:
-    if sum(one.kind == "manual" for one in region.snapshots.values()) >= MANUAL_PER_REGION:
-        raise Fault("SnapshotQuotaExceeded", f"The quota of {MANUAL_PER_REGION} manual snapshots is used up.")
+    most = region.quotas.manual_snapshots
+    if sum(one.kind == "manual" for one in region.snapshots.values()) >= most:
+        raise Fault("SnapshotQuotaExceeded", f"The quota of {most} manual snapshots is used up.")
 
 
 def _place(region: Region) -> Path:

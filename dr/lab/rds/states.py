@@ -3,6 +3,9 @@
 A transition that is not in these tables is a bug of the lab: `move` asserts, it does not obey.
 """
 
+KEY_LOST = "inaccessible-encryption-credentials-recoverable"
+KEY_GONE = "inaccessible-encryption-credentials"
+
 INSTANCE: dict[str, frozenset[str]] = {
     "creating": frozenset(
         {"backing-up", "available", "failed", "incompatible-restore", "incompatible-parameters", "deleting"}
@@ -17,13 +20,23 @@ INSTANCE: dict[str, frozenset[str]] = {
             "rebooting",
             "stopping",
             "deleting",
+            KEY_LOST,
         }
     ),
     "modifying": frozenset(
-        {"available", "backing-up", "resetting-master-credentials", "renaming", "rebooting", "failed"}
+        {
+            "available",
+            "backing-up",
+            "resetting-master-credentials",
+            "renaming",
+            "rebooting",
+            "storage-optimization",
+            "failed",
+        }
     ),
     "resetting-master-credentials": frozenset({"available", "modifying", "backing-up", "renaming", "failed"}),
-    "renaming": frozenset({"available", "backing-up", "failed"}),
+    "renaming": frozenset({"available", "backing-up", "storage-optimization", "failed"}),
+    "storage-optimization": frozenset({"available", "backing-up", "deleting", KEY_LOST}),
     "rebooting": frozenset({"available", "backing-up", "incompatible-parameters", "failed"}),
     "stopping": frozenset({"stopped", "failed"}),
     "stopped": frozenset({"starting", "deleting"}),
@@ -31,6 +44,8 @@ INSTANCE: dict[str, frozenset[str]] = {
     "incompatible-parameters": frozenset({"rebooting", "deleting"}),
     "incompatible-restore": frozenset({"deleting"}),
     "failed": frozenset({"deleting"}),
+    KEY_LOST: frozenset({"starting", KEY_GONE, "deleting"}),
+    KEY_GONE: frozenset({"deleting"}),
     "deleting": frozenset({"deleted", "failed"}),
     "deleted": frozenset(),
 }
@@ -66,13 +81,16 @@ DWELL: dict[str, float] = {
     "snapshot": 15,
     "copying": 30,
     "replicating": 60,
+    "storage-optimization": 120,
+    # The volume of a restore is loaded from S3 behind the user's back.
+    "initializing": 900,
     # AWS accepts a modification and goes on saying `available` for some seconds.
     "accepted": 5,
 }
 """The least number of AWS's seconds in a state."""
 
-DELETABLE = frozenset({"available", "stopped", "failed", "incompatible-restore", "incompatible-parameters"})
-BROKEN = frozenset({"failed", "incompatible-restore", "incompatible-parameters"})
+USABLE = frozenset({"available", "storage-optimization"})
+DELETABLE = USABLE | {"stopped", "failed", "incompatible-restore", "incompatible-parameters", KEY_LOST, KEY_GONE}
 NO_ENDPOINT = frozenset({"creating", "incompatible-restore"})
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from dr.lab.rds import describe, paging, placement, snapshots
+from dr.lab.rds import describe, paging
 from dr.lab.rds.clusters.requests import CLUSTERS_PER_REGION
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Occurrence, Region
@@ -38,11 +38,12 @@ def events(world: World, region: Region, request: dict[str, Any]) -> Answer:
         raise Fault("InvalidParameterCombination", "Duration cannot be given together with StartTime or EndTime.")
     if minutes is not None and not 1 <= minutes <= 20160:
         raise Fault("InvalidParameterValue", f"Invalid duration: {minutes}")
-    until = end or world.now
+    oldest = world.now - KEPT
+    until = max(end or world.now, oldest)
     since = begin or until - timedelta(minutes=DEFAULT_MINUTES if minutes is None else minutes)
-    if since > until:
+    if begin and begin > (end or until):
         raise Fault("InvalidParameterCombination", "The start time must be before the end time.")
-    since = max(since, world.now - KEPT)
+    since = max(since, oldest)
     categories = set(request.get("EventCategories") or [])
     found = [
         (f"{number:09d}", one)
@@ -118,15 +119,15 @@ def source_regions(world: World, region: Region, request: dict[str, Any]) -> Ans
 
 def account_attributes(world: World, region: Region, request: dict[str, Any]) -> Answer:  # noqa: ARG001
     manual = sum(one.kind == "manual" for one in region.snapshots.values())
-    storage = sum(one.traits.storage for one in region.instances.values())
+    storage, most = sum(one.traits.storage for one in region.instances.values()), region.quotas
     quotas = {
-        "DBInstances": (len(region.instances), placement.INSTANCES_PER_REGION),
-        "ManualSnapshots": (manual, snapshots.MANUAL_PER_REGION),
-        "AllocatedStorage": (storage, 100000),
-        "DBSubnetGroups": (len(region.subnet_groups), 50),
-        "DBParameterGroups": (len(region.parameter_groups), 50),
+        "DBInstances": (len(region.instances), most.instances),
+        "ManualSnapshots": (manual, most.manual_snapshots),
+        "AllocatedStorage": (storage, most.storage),
+        "DBSubnetGroups": (len(region.subnet_groups), most.subnet_groups),
+        "DBParameterGroups": (len(region.parameter_groups), most.parameter_groups),
         "DBClusters": (len(region.clusters.live), CLUSTERS_PER_REGION),
         "DBClusterParameterGroups": (len(region.clusters.parameter_groups), 50),
     }
-    shown = [{"AccountQuotaName": name, "Used": used, "Max": most} for name, (used, most) in quotas.items()]
+    shown = [{"AccountQuotaName": name, "Used": used, "Max": limit} for name, (used, limit) in quotas.items()]
     return {"AccountQuotas": shown}

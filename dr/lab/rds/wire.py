@@ -5,6 +5,7 @@ and no answer can have a shape that the SDK does not know.
 """
 
 import re
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -17,10 +18,24 @@ from dr.lab.rds.faults import Fault
 
 LARGEST_BODY = 1 << 20
 MOST_FIELDS = 5000
-INTEGER = re.compile(r"[+-]?\d{1,18}")
+MOST_PARTS = 16
+"""No parameter of RDS has a name of so many parts."""
+INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+INDEX = re.compile(r"0|[1-9]\d{0,4}", re.ASCII)
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 S = TypeVar("S", bound=Shape)
 TRUTH = {"true": True, "false": False}
+
+
+@dataclass
+class Branch:
+    """What a form holds below one part of its names: `Tags.Tag.1.Key` stands four branches deep.
+
+    Read as a tree, a form costs as much as it is long, whatever indexes it names.
+    """
+
+    value: str | None = None
+    parts: dict[str, "Branch"] = field(default_factory=dict)
 
 
 class Wire:
@@ -48,7 +63,7 @@ class Wire:
         shape = operation.input_shape
         if shape is None:
             return {}
-        return _structure(shape, form, "")
+        return _structure(shape, _tree(form), "")
 
     def answer(self, operation: OperationModel, result: dict[str, Any], request_id: str) -> bytes:
         """The XML of a result."""
@@ -91,12 +106,22 @@ def _form(body: bytes) -> dict[str, str]:
     return form
 
 
-def _structure(shape: Shape, form: dict[str, str], prefix: str) -> dict[str, Any]:
+def _tree(form: dict[str, str]) -> Branch:
+    root = Branch()
+    for name, value in form.items():
+        branch = root
+        for part in name.split(".", MOST_PARTS):
+            branch = branch.parts.setdefault(part, Branch())
+        branch.value = value
+    return root
+
+
+def _structure(shape: Shape, branch: Branch, prefix: str) -> dict[str, Any]:
     structure = _as(StructureShape, shape)
     found: dict[str, Any] = {}
     for name, member in structure.members.items():
-        key = f"{prefix}{member.serialization.get('name', name)}"
-        value = _value(member, form, key)
+        spelt = member.serialization.get("name", name)
+        value = _value(member, branch.parts.get(spelt), f"{prefix}{spelt}")
         if value is not None:
             found[name] = value
     for name in structure.required_members:
@@ -105,18 +130,20 @@ def _structure(shape: Shape, form: dict[str, str], prefix: str) -> dict[str, Any
     return found
 
 
-def _value(shape: Shape, form: dict[str, str], key: str) -> Any:
-    """The value below a key, or None where the request does not speak of it."""
+def _value(shape: Shape, branch: Branch | None, key: str) -> Any:
+    """The value of a branch, or None where the request does not speak of it."""
+    if branch is None:
+        return None
     kind = shape.type_name
     if kind == "structure":
-        return _structure(shape, form, f"{key}.") if any(name.startswith(f"{key}.") for name in form) else None
+        return _structure(shape, branch, f"{key}.") if branch.parts else None
     if kind == "list":
-        return _list(_as(ListShape, shape), form, key)
+        return _list(_as(ListShape, shape), branch, key)
     if kind == "map":
-        return _map(_as(MapShape, shape), form, key)
-    if key not in form:
+        return _map(_as(MapShape, shape), branch, key)
+    text = branch.value
+    if text is None:
         return None
-    text = form[key]
     match kind:
         case "boolean":
             if text.lower() not in TRUTH:
@@ -137,30 +164,27 @@ def _value(shape: Shape, form: dict[str, str], key: str) -> Any:
             return text
 
 
-def _list(shape: ListShape, form: dict[str, str], key: str) -> list[Any] | None:
+def _list(shape: ListShape, branch: Branch, key: str) -> list[Any] | None:
     member_name = shape.member.serialization.get("name", "member")
-    prefixes = [key] if shape.serialization.get("flattened") else [f"{key}.{member_name}", f"{key}.member"]
-    for prefix in prefixes:
-        numbers = set()
-        for name in form:
-            if name.startswith(f"{prefix}."):
-                number = name[len(prefix) + 1 :].split(".", 1)[0]
-                if number.isascii() and number.isdecimal() and len(number) < 6:
-                    numbers.add(int(number))
+    places = [branch]
+    if not shape.serialization.get("flattened"):
+        places = [branch.parts[name] for name in (member_name, "member") if name in branch.parts]
+    for place in places:
+        numbers = sorted(int(part) for part in place.parts if INDEX.fullmatch(part))
         if numbers:
-            values = [_value(shape.member, form, f"{prefix}.{number}") for number in sorted(numbers)]
+            values = [_value(shape.member, place.parts[str(number)], f"{key}.{number}") for number in numbers]
             return [value for value in values if value is not None]
-    return [] if form.get(key) == "" else None
+    return [] if branch.value == "" else None
 
 
-def _map(shape: MapShape, form: dict[str, str], key: str) -> dict[str, Any] | None:
-    prefix = key if shape.serialization.get("flattened") else f"{key}.entry"
+def _map(shape: MapShape, branch: Branch, key: str) -> dict[str, Any] | None:
+    place = branch if shape.serialization.get("flattened") else branch.parts.get("entry", Branch())
     key_name = shape.key.serialization.get("name", "key")
     value_name = shape.value.serialization.get("name", "value")
     found: dict[str, Any] = {}
     number = 1
-    while f"{prefix}.{number}.{key_name}" in form:
-        found[form[f"{prefix}.{number}.{key_name}"]] = _value(shape.value, form, f"{prefix}.{number}.{value_name}")
+    while (pair := place.parts.get(str(number))) and (name := pair.parts.get(key_name)) and name.value is not None:
+        found[name.value] = _value(shape.value, pair.parts.get(value_name), f"{key}.{number}")
         number += 1
     return found or None
 
