@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quotas:
-    """What one account may have in one region, as AWS sets it for a new account."""
+    """What one account may have in one region.
+
+    Instances, manual snapshots and copies: RDS user guide (CHAP_Limits, USER_CopySnapshot). Replicated backups:
+    the same guide (USER_ReplicateBackups). Assumed: all other numbers.
+    """
 
     instances: int = 40
-    """Retained automated backups are counted against the same number, separately."""
+    """Retained automated backups have a quota as large (botocore's model); that it is counted apart is assumed."""
     storage: int = 100_000
     """GiB, of all instances together."""
     manual_snapshots: int = 100
@@ -20,9 +24,9 @@ class Quotas:
     subnet_groups: int = 50
     parameter_groups: int = 50
     requests: float = 500.0
-    """A second, of a wall clock: clients are not sped up. AWS does not publish its own number, and it is far lower."""
+    """A second, of a wall clock: clients are not sped up. Chosen for the lab, not after AWS."""
     burst: int = 1000
-    """Requests that may come at once after a quiet time."""
+    """Requests that may come at once after a quiet time. Chosen for the lab likewise."""
 
 
 class Bucket:

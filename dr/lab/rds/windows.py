@@ -15,7 +15,7 @@ DAY, WEEK = 24 * 60, 7 * 24 * 60
 SHORTEST = 30
 BACKUPS = ("02:00-02:30", "10:00-10:30")
 MAINTENANCES = ("sun:04:00-sun:04:30", "sun:12:00-sun:12:30")
-"""The defaults; AWS draws them at random, and likewise such that they do not meet what was asked for."""
+"""The defaults. AWS draws a half hour at random; that it avoids what was asked for is assumed."""
 
 
 def backup(given: str | None, maintenance: str | None = None) -> str:
