@@ -32,6 +32,26 @@ class Credentials(BaseModel):
     secret_access_key: str = Field(repr=False)
 
 
+class NameServers(BaseModel):
+    """Where DNS is asked, each as address:port for UDP and TCP alike."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    authority: str
+    """The name server of the zones: what is in force now."""
+    resolver: str
+    """A caching resolver: what clients still believe. Times to live run on the connection's time scale."""
+
+    @field_validator("authority", "resolver")
+    @classmethod
+    def _only_loopback(cls, server: str) -> str:
+        host, _, port = server.rpartition(":")
+        _loopback(host.strip("[]"), server)
+        if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError(f"{server} has no port")
+        return server
+
+
 class Connection(BaseModel):
     """Where each region's services listen. An empty one means AWS itself."""
 
@@ -46,6 +66,8 @@ class Connection(BaseModel):
     certificate_authority: Path | None = None
     resolver: dict[str, str] = Field(default_factory=dict)
     """host name pattern -> address, for database endpoints whose names no resolver knows."""
+    dns: NameServers | None = None
+    """None means the system's own resolver."""
 
     @field_validator("endpoints")
     @classmethod

@@ -27,6 +27,7 @@ ONLY_IN = {
     "tenacity": ("dr.wait",),
     "prefect": ("flows",),
     "moto": ("dr.lab",),
+    "dns": ("dr.lab",),
     "ruamel": ("dr.documents",),
     "jinja2": ("dr.report",),
 }
@@ -191,6 +192,7 @@ def test_it_is_this_house_that_was_looked_at() -> None:
         ("dr/run.py", "from prefect import flow", "prefect belongs to flows"),
         ("dr/cli/flow.py", "import importlib\nimportlib.import_module('prefect.states')", "prefect belongs to flows"),
         ("dr/aws/s3.py", "import moto.s3", "moto belongs to dr.lab"),
+        ("dr/aws/rds.py", "import dns.resolver", "dns belongs to dr.lab"),
         ("dr/run.py", "from ruamel.yaml import YAML", "ruamel belongs to dr.documents"),
         ("dr/cli/page.py", "import jinja2", "jinja2 belongs to dr.report"),
         ("dr/claims.py", "from dr.aws import rds", "nothing that we touch"),

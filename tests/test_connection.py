@@ -50,9 +50,12 @@ def test_a_whole_file(tmp_path: Path) -> None:
                 "endpoints": ENDPOINTS,
                 "certificate_authority": "/ca.pem",
                 "resolver": {"*.eu-west-1.rds.amazonaws.com": "127.0.0.1"},
+                "dns": {"authority": "127.0.0.1:5301", "resolver": "[::1]:5302"},
             },
         )
     )
+    assert connection.dns is not None
+    assert (connection.dns.authority, connection.dns.resolver) == ("127.0.0.1:5301", "[::1]:5302")
     assert connection.endpoint("rds", "eu-west-1") == "http://127.0.0.1:4001"
     assert connection.endpoint("iam", "eu-west-1") == "http://127.0.0.1:4003"
     assert connection.address("receipts.abc.eu-west-1.rds.amazonaws.com") == "127.0.0.1"
@@ -146,6 +149,10 @@ def test_what_is_not_json(tmp_path: Path, content: str | bytes) -> None:
         ({"endpoint": {}}, "endpoint"),
         ({"endpoints": {"r": "http://127.0.0.1"}}, "endpoints.r"),
         ({"time_scale": 0.5}, "time_scale"),
+        ({"dns": {"authority": "127.0.0.1:53"}}, "dns.resolver"),
+        ({"dns": {"authority": "192.0.2.1:53", "resolver": "127.0.0.1:53"}}, "dns.authority"),
+        ({"dns": {"authority": "127.0.0.1:0", "resolver": "127.0.0.1:53"}}, "dns.authority"),
+        ({"dns": {"authority": "127.0.0.1", "resolver": "127.0.0.1:53"}}, "dns.authority"),
         ({"credentials": {"access_key_id": "x"}}, "credentials.secret_access_key"),
     ],
 )

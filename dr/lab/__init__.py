@@ -5,6 +5,7 @@
     life.py       up, status, down: what `dr lab` does, seen from outside the process
     processes.py  a pid and its start time together, so that nobody else is ever signalled
     front/        the ports: signatures, dispatch by service, S3 replication, the control port
+    dns/          Route 53's name servers, health checks, and a caching resolver
     iam/          who may do what: policies, evaluated for every request of everybody but the administrator
     rds/          the RDS API, driven by botocore's own service model
     engine/       PostgreSQL: servers, shared volumes, base backups, WAL archives, certificates

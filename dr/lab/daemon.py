@@ -90,6 +90,7 @@ class Lab:
             "connection": str(self._home.connection),
             "certificate_authority": str(self._authority),
             "endpoints": self._doors.endpoints(),
+            "dns": self._doors.dns.addresses(),
             "connections_accepted": self._doors.accepted(),
             "replication_waiting": self._doors.replication.waiting(),
             "regions": {region: self._rds.status(region) for region in REGIONS},
@@ -110,6 +111,7 @@ class Lab:
             "endpoints": self._doors.endpoints(),
             "certificate_authority": str(self._authority),
             "resolver": {"*.rds.amazonaws.com": "127.0.0.1"},
+            "dns": self._doors.dns.addresses(),
         }
         self._home.write(self._home.connection, connection)
         me = processes.this()

@@ -43,6 +43,9 @@ class StandInRds:
         arn = f"arn:aws:rds:{region}:{ACCOUNT}:db:receipts"
         return {arn: {"drill-run": "r1"}} if region == PRIMARY else {}
 
+    def resolves(self, host: str) -> bool:
+        return host == "receipts.cabc.eu-west-1.rds.amazonaws.com"
+
     def status(self, region: str) -> dict[str, Any]:
         del region
         return {"instances": [], "snapshots": []}

@@ -47,7 +47,7 @@ def test_every_verb_has_its_file() -> None:
         assert (shown.returncode, shown.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("verb", ["up", "status", "down", "seed", "workload"])
+@pytest.mark.parametrize("verb", ["up", "status", "down", "seed", "resolve", "workload"])
 def test_every_lab_command_teaches_with_an_example(verb: str) -> None:
     assert "Example:" in dr("lab", verb, "--help").stdout
 

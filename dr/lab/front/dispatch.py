@@ -9,6 +9,7 @@ from dr.lab.front.buckets import Buckets
 from dr.lab.front.exchange import Answer, Headers, Request
 from dr.lab.front.keys import KeyRing
 from dr.lab.front.refusals import GLOBAL, REGIONAL, Refusal, Trouble
+from dr.lab.front.route53 import Route53
 from dr.lab.front.secrets import Secrets
 from dr.lab.front.simulated import Simulated
 from dr.lab.front.tagging import Tagging
@@ -26,6 +27,8 @@ class Rds(Protocol):
 
     def tagged(self, region: str) -> dict[str, dict[str, str]]: ...
 
+    def resolves(self, host: str) -> bool: ...
+
 
 class Desk:
     """Answers the requests of one region: checks each signature and what its owner may do, then hands over."""
@@ -38,6 +41,7 @@ class Desk:
         simulated: Simulated,
         buckets: Buckets,
         secrets: Secrets,
+        route53: Route53,
         rds: Rds,
     ) -> None:
         self.region = region
@@ -48,6 +52,7 @@ class Desk:
         self._simulated = simulated
         self._buckets = buckets
         self._secrets = secrets
+        self._route53 = route53
         self._rds = rds
         self._tagging = Tagging(simulated, rds)
 
@@ -80,6 +85,8 @@ class Desk:
             return Answer(status, Headers(headers.items()), content)
         if service == "secretsmanager":
             return self._secrets.answer(self.region, request)
+        if service == "route53":
+            return self._route53.answer(request)
         if service == "tagging":
             return self._tagging.answer(self.region, request)
         return self._simulated.answer(service, request)

@@ -1,14 +1,19 @@
-"""All ports of a lab, put together: one for each region, one for the global services, one to control it."""
+"""All ports of a lab, put together: one for each region, one for the global services, two for DNS, one for control."""
 
 from collections.abc import Callable
 from typing import Any
 
+from dr.lab.dns.answering import Answers
+from dr.lab.dns.health import Health
+from dr.lab.dns.server import DnsServer
+from dr.lab.dns.zones import Zones
 from dr.lab.front.buckets import Buckets
 from dr.lab.front.control import Control
 from dr.lab.front.dispatch import GLOBAL_REGION, REGIONS, Desk, Rds
-from dr.lab.front.keys import KeyPair, KeyRing
+from dr.lab.front.keys import ACCOUNT, KeyPair, KeyRing
 from dr.lab.front.listener import Listener
 from dr.lab.front.replication import Replication
+from dr.lab.front.route53 import Route53
 from dr.lab.front.secrets import Secrets
 from dr.lab.front.simulated import Simulated
 from dr.lab.front.store import Store
@@ -35,20 +40,26 @@ class Doors:
         ring, simulated, store = KeyRing(keys), Simulated(), Store()
         self.replication = Replication(store, speed)
         buckets, secrets = Buckets(simulated, store, self.replication), Secrets(simulated, speed)
+        zones, health = Zones(speed), Health(ACCOUNT, speed)
+        answers = Answers(zones, health.healthy, rds.resolves)
+        route53 = Route53(simulated, zones, health, answers, speed)
+        self.dns = DnsServer(answers, health, speed)
         admission = Admission(ring, rds, store, simulated, REGIONS)
         self.listeners = {
-            name: Listener(name, Desk(signed_for, ring, admission, simulated, buckets, secrets, rds).answer)
+            name: Listener(name, Desk(signed_for, ring, admission, simulated, buckets, secrets, route53, rds).answer)
             for name, signed_for in ((*zip(REGIONS, REGIONS, strict=True), (GLOBAL, GLOBAL_REGION)))
         }
         self.control = Listener("control", Control(token, status, stop).answer)
 
     def start(self) -> None:
+        self.dns.start()
         for listener in (*self.listeners.values(), self.control):
             listener.start()
 
     def stop(self) -> None:
         for listener in (*self.listeners.values(), self.control):
             listener.stop()
+        self.dns.stop()
         self.replication.stop()
 
     def endpoints(self) -> dict[str, dict[str, str]]:

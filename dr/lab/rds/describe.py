@@ -35,6 +35,11 @@ def _common(traits: Traits) -> dict[str, Any]:
     }
 
 
+def has_endpoint(shown: Instance) -> bool:
+    """Whether an instance has an address just now: not before it was created, not while it goes away."""
+    return shown.status not in states.NO_ENDPOINT and bool(shown.cluster.port)
+
+
 def instance(world: World, shown: Instance) -> dict[str, Any]:
     region = world.regions[shown.region]
     version = shown.traits.version.split(".")[0]
@@ -80,7 +85,7 @@ def instance(world: World, shown: Instance) -> dict[str, Any]:
         "EngineLifecycleSupport": shown.lifecycle,
         "IsStorageConfigUpgradeAvailable": False,
     }
-    if shown.status not in states.NO_ENDPOINT and shown.cluster.port:
+    if has_endpoint(shown):
         described["Endpoint"] = {
             "Address": shown.cluster.endpoint,
             "Port": shown.cluster.port,

@@ -27,6 +27,7 @@ from dr.lab.rds import (
     tagging,
     telling,
 )
+from dr.lab.rds.clusters import describe as cluster_names
 from dr.lab.rds.clusters import operations as clusters
 from dr.lab.rds.faults import COMMON, Fault, status_of
 from dr.lab.rds.neighbours import KeyRing, Moto
@@ -139,6 +140,15 @@ class RdsServer:
         with self.world.lock:
             everything = tagging.everything(self.world, self.world.regions[region])
             return {arn: dict(tags) for arn, tags in everything.items()}
+
+    def resolves(self, host: str) -> bool:
+        """Whether a host name, in lower case and without a final dot, is an endpoint that a description shows."""
+        with self.world.lock:
+            return any(
+                any(describe.has_endpoint(one) and one.cluster.endpoint == host for one in region.instances.values())
+                or host in cluster_names.endpoints(region)
+                for region in self.world.regions.values()
+            )
 
     def status(self, region: str) -> dict[str, Any]:
         """What `dr lab status` shows of a region."""

@@ -25,6 +25,12 @@ def reader_endpoint(region: Region, identifier: str) -> str:
     return f"{identifier}.cluster-ro-{region.host_suffix}"
 
 
+def endpoints(region: Region) -> set[str]:
+    """The host names of all clusters of a region."""
+    live = region.clusters.live
+    return {name(region, identifier) for identifier in live for name in (endpoint, reader_endpoint)}
+
+
 def _common(traits: ClusterTraits) -> dict[str, Any]:
     return {
         "DBClusterIdentifier": traits.identifier,
