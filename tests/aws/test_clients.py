@@ -1,6 +1,8 @@
 """Who calls, where to, and what is refused before anything is sent."""
 
+import json
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +14,7 @@ from dr.connection import Connection, Credentials
 from dr.errors import AwsError, Refused
 from dr.estate import Roles
 
-from .conftest import ACCOUNT
+from .conftest import ACCOUNT, PRIMARY, Raw
 from .scripted import OTHER, REGION, refusal, server
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/firedrill-scratch"
@@ -132,8 +134,19 @@ def test_the_identity_is_asked_once_for_a_key_pair(aws: Aws) -> None:
     assert mine.calls == {"eu-central-1": 1}
 
 
-def test_a_role_is_assumed_in_the_region_of_the_call(aws: Aws) -> None:
-    mine = Aws(aws.connection, ACCOUNT, Roles(scratch=ROLE), environment={})
+@pytest.fixture
+def role(raw: Raw) -> Iterator[str]:
+    """A role that everybody in the account may assume, and that may do nothing else."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    name = "firedrill-scratch"
+    raw("iam", PRIMARY).create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    yield ROLE
+    raw("iam", PRIMARY).delete_role(RoleName=name)
+
+
+def test_a_role_is_assumed_in_the_region_of_the_call(aws: Aws, role: str) -> None:
+    mine = Aws(aws.connection, ACCOUNT, Roles(scratch=role), environment={})
     assert sts.identity(mine, "eu-central-1", "scratch").arn.endswith(
         "assumed-role/firedrill-scratch/firedrill-scratch"
     )

@@ -60,6 +60,7 @@ ROWS: Rows = {
     "CreateDBSnapshot": (_INSTANCE, _made("snapshot", "DBSnapshotIdentifier")),
     "CreateDBSubnetGroup": (_made("subgrp", "DBSubnetGroupName"),),
     "DeleteDBCluster": (_CLUSTER, Need("cluster-snapshot", "FinalDBSnapshotIdentifier", None)),
+    "DeleteDBClusterAutomatedBackup": (Need("cluster-auto-backup", "DbClusterResourceId"),),
     "DeleteDBClusterParameterGroup": (Need("cluster-pg", "DBClusterParameterGroupName"),),
     "DeleteDBClusterSnapshot": (_CLUSTER_SNAPSHOT,),
     "DeleteDBInstance": (_INSTANCE, Need("snapshot", "FinalDBSnapshotIdentifier", None)),
@@ -87,9 +88,11 @@ ROWS: Rows = {
     "DescribeOrderableDBInstanceOptions": (_NOWHERE,),
     "DescribePendingMaintenanceActions": (Need("db", "ResourceIdentifier"),),
     "DescribeSourceRegions": (_NOWHERE,),
+    "DescribeGlobalClusters": (Need("global-cluster", "GlobalClusterIdentifier"),),
     "FailoverDBCluster": (_CLUSTER,),
     "ListTagsForResource": (_RESOURCE,),
     "ModifyDBCluster": (_CLUSTER, Need("cluster-pg", "DBClusterParameterGroupName", None)),
+    "ModifyDBClusterParameterGroup": (Need("cluster-pg", "DBClusterParameterGroupName"),),
     "ModifyDBInstance": (
         _INSTANCE,
         Need("pg", "DBParameterGroupName", None),
@@ -129,4 +132,5 @@ ROWS: Rows = {
     "StopDBCluster": (_CLUSTER,),
     "StopDBInstance": (_INSTANCE,),
     "StopDBInstanceAutomatedBackupsReplication": (Need("db", "SourceDBInstanceArn"),),
+    "SwitchoverReadReplica": (_INSTANCE,),
 }
