@@ -13,16 +13,20 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from dr.errors import FiredrillError, Refused
 from dr.lab import processes
+from dr.lab.calendar import Calendar
+from dr.lab.faults.ledger import Injector, Ledger
 from dr.lab.front.dispatch import REGIONS, Rds
 from dr.lab.front.doors import Doors
 from dr.lab.front.keys import ACCOUNT, KeyPair
 from dr.lab.home import LOCK_VARIABLE, Home
+from dr.lab.outages import DATABASES, Outage, Outages
+from dr.lab.passing import Duty, Passing
 
 
 class RdsServer(Rds, Protocol):
@@ -30,10 +34,22 @@ class RdsServer(Rds, Protocol):
 
     def status(self, region: str) -> dict[str, Any]: ...
 
+    def lose(self, region: str, outage: Outage | None) -> None: ...
+
+    def injectors(self) -> dict[str, Injector]: ...
+
+    def accepted(self) -> dict[str, int]: ...
+
+    def duties(self) -> list[Duty]: ...
+
+    def catch_up(self) -> None: ...
+
     def stop(self) -> None: ...
 
 
-MakeRds = Callable[[Path, float], RdsServer]
+MakeRds = Callable[[Path, float, Calendar], RdsServer]
+SHORTEST_STEP = timedelta.resolution.total_seconds()
+LONGEST_STEP = timedelta(days=366).total_seconds()
 
 
 class _End:
@@ -66,16 +82,32 @@ class Lab:
         self._since = datetime.now(UTC)
         self._keys = KeyPair.new()
         self._token = secrets.token_urlsafe(32)
-        self._rds = make_rds(home.path, speed)
-        self._doors = Doors(self._rds, self._keys, speed, self._token, self.status, finish)
+        self._calendar = Calendar()
+        self._rds = make_rds(home.path, speed, self._calendar)
+        self._outages = Outages()
+        commands = {
+            "outage": self._outage,
+            "heal": self._heal,
+            "inject": self._inject,
+            "clear": self._clear,
+            "advance": self._advance,
+        }
+        self._doors = Doors(self._rds, self._keys, speed, self._token, self._outages, self.status, finish, commands)
+        self._outages.listen(self._lose_databases)
+        self._faults = Ledger({**self._doors.injectors(), **self._rds.injectors()})
+        # Whatever else becomes due by itself is one more entry here.
+        duties = [*self._rds.duties(), *self._doors.duties(self._calendar)]
+        self._passing = Passing(self._calendar, duties, self._rds.catch_up)
 
     def open(self) -> None:
         """Open the ports, and say so in the home."""
         self._doors.start()
+        self._passing.start()
         self._write_down()
 
     def close(self) -> None:
         """Close every port and end every cluster."""
+        self._passing.stop()
         self._doors.stop()
         self._rds.stop()
 
@@ -86,15 +118,54 @@ class Lab:
             "pid": os.getpid(),
             "since": self._since.isoformat(timespec="seconds"),
             "speed": self._speed,
+            "calendar": self._calendar.now.isoformat(timespec="seconds"),
+            "calendar_ahead_seconds": self._calendar.ahead.total_seconds(),
             "account": ACCOUNT,
             "connection": str(self._home.connection),
             "certificate_authority": str(self._authority),
             "endpoints": self._doors.endpoints(),
             "dns": self._doors.dns.addresses(),
             "connections_accepted": self._doors.accepted(),
+            "database_connections_accepted": self._rds.accepted(),
+            "requests": self._doors.requests(),
+            "outages": self._outages.told(),
+            "faults": self._faults.told(),
             "replication_waiting": self._doors.replication.waiting(),
             "regions": {region: self._rds.status(region) for region in REGIONS},
         }
+
+    def _outage(self, asked: dict[str, Any]) -> dict[str, Any]:
+        delay = asked.get("delay") or 0.0
+        if not isinstance(delay, int | float):
+            raise Refused("delay must be a number of seconds")
+        outage = Outage(str(asked.get("mode", "")), float(delay))
+        self._outages.declare(str(asked.get("region", "")), outage, asked.get("service"))
+        return {"outages": self._outages.told()}
+
+    def _heal(self, asked: dict[str, Any]) -> dict[str, Any]:
+        healed = self._outages.heal(str(asked.get("region", "")), asked.get("service"))
+        return {"healed": healed, "outages": self._outages.told()}
+
+    def _inject(self, asked: dict[str, Any]) -> dict[str, Any]:
+        options = asked.get("options") or {}
+        if not isinstance(options, dict):
+            raise Refused("options must be an object")
+        return {"told": self._faults.inject(str(asked.get("name")), options)}
+
+    def _clear(self, asked: dict[str, Any]) -> dict[str, Any]:
+        name = asked.get("name")
+        return {"cleared": self._faults.clear(None if name is None else str(name))}
+
+    def _advance(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Leap to what is due next, `seconds` ahead at the most: see `Passing.step`."""
+        seconds = asked.get("seconds")
+        if not isinstance(seconds, int | float) or not SHORTEST_STEP <= seconds <= LONGEST_STEP:
+            raise Refused("seconds must be above 0, and not more than a year's", hint="see `dr lab advance`")
+        return self._passing.step(timedelta(seconds=seconds))
+
+    def _lose_databases(self, place: str) -> None:
+        if place in REGIONS:
+            self._rds.lose(place, self._outages.of(place, DATABASES))
 
     @property
     def _authority(self) -> Path:

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +21,8 @@ _DAEMON = "dr.lab.daemon"
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 60.0
 _LINES_SHOWN = 8
+_STEP_SECONDS = 600.0
+"""For one step of an advance: a night's base backups of every database of the lab."""
 
 
 def start(home: Home, speed: float, module: str = _DAEMON) -> "subprocess.Popen[bytes]":
@@ -127,16 +131,44 @@ def _wait_for_identity(home: Home) -> Process:
 
 def status(home: Home) -> dict[str, Any]:
     """What the lab at a home says of itself. Raises Refused when none is up."""
+    return _ask(_control(home), "GET", "/status")
+
+
+def command(home: Home, name: str, asked: dict[str, Any], *, patience: float = 30.0) -> dict[str, Any]:
+    """Tell the lab at a home to do something. Raises Refused when none is up, or when it will not."""
+    return _ask(_control(home), "POST", f"/{name}", asked, patience)
+
+
+def advance(home: Home, by: timedelta) -> Iterator[dict[str, Any]]:
+    """Move the calendar of the lab at a home ahead, and yield what the lab says of each step on the way.
+
+    Whoever stops iterating stops the advance: the calendar stays where the last step brought it.
+    """
+    while by > timedelta(0):
+        step = command(home, "advance", {"seconds": by.total_seconds()}, patience=_STEP_SECONDS)
+        by -= timedelta(seconds=step["advanced_seconds"])
+        yield step
+
+
+def _control(home: Home) -> dict[str, Any]:
     record = home.read() if home.ours() else {}
     if not record.get("ready") or not home.lives():
         raise Refused(f"no lab is up at {home.path}", hint="`dr lab up` starts one")
-    return _ask(record["control"], "GET", "/status")
+    control: dict[str, Any] = record["control"]
+    return control
 
 
-def _ask(control: dict[str, Any], method: str, path: str) -> dict[str, Any]:
-    connection = HTTPConnection("127.0.0.1", control["port"], timeout=30)
+def _ask(
+    control: dict[str, Any],
+    method: str,
+    path: str,
+    asked: dict[str, Any] | None = None,
+    patience: float = 30.0,
+) -> dict[str, Any]:
+    connection = HTTPConnection("127.0.0.1", control["port"], timeout=patience)
     try:
-        connection.request(method, path, headers={"Authorization": f"Bearer {control['token']}"})
+        headers = {"Authorization": f"Bearer {control['token']}"}
+        connection.request(method, path, None if asked is None else json.dumps(asked), headers)
         answer = connection.getresponse()
         body: dict[str, Any] = json.loads(answer.read())
     except OSError as problem:
@@ -145,6 +177,8 @@ def _ask(control: dict[str, Any], method: str, path: str) -> dict[str, Any]:
         ) from problem
     finally:
         connection.close()
+    if answer.status == 400:
+        raise Refused(str(body.get("error")), hint=body.get("hint"))
     if answer.status >= 300:
         raise Unable(f"the lab's control port said: {body.get('error', answer.status)}", hint="`dr lab down`, then up")
     return body

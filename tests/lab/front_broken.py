@@ -5,10 +5,12 @@ from pathlib import Path
 
 from dr.errors import Unable
 from dr.lab import daemon
+from dr.lab.calendar import Calendar
 from dr.lab.home import Home
 
 
-def _make(home: Path, speed: float) -> daemon.RdsServer:
+def _make(home: Path, speed: float, calendar: Calendar) -> daemon.RdsServer:
+    del calendar
     raise Unable(f"no server here: {home}, {speed}")
 
 

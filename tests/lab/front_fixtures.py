@@ -19,7 +19,11 @@ from botocore.exceptions import ClientError
 
 from dr import connection as connections
 from dr.lab import daemon, life
+from dr.lab.calendar import Calendar
+from dr.lab.faults.ledger import Injector
 from dr.lab.home import Home
+from dr.lab.outages import Outage
+from dr.lab.passing import Duty
 
 MODULE = "tests.lab.front_fixtures"
 ACCOUNT = "123456789012"
@@ -29,7 +33,8 @@ PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
 class StandInRds:
     """Answers any RDS request with what it was asked, and has one tagged instance in the primary region."""
 
-    def __init__(self, home: Path, speed: float) -> None:
+    def __init__(self, home: Path, speed: float, calendar: Calendar) -> None:
+        del calendar
         self.home = home
         self.speed = speed
 
@@ -49,6 +54,21 @@ class StandInRds:
     def status(self, region: str) -> dict[str, Any]:
         del region
         return {"instances": [], "snapshots": []}
+
+    def lose(self, region: str, outage: Outage | None) -> None:
+        del region, outage
+
+    def injectors(self) -> dict[str, Injector]:
+        return {}
+
+    def accepted(self) -> dict[str, int]:
+        return {PRIMARY: 0, RECOVERY: 0}
+
+    def duties(self) -> list[Duty]:
+        return []
+
+    def catch_up(self) -> None:
+        return
 
     def stop(self) -> None:
         return

@@ -47,7 +47,7 @@ def test_every_verb_has_its_file() -> None:
         assert (shown.returncode, shown.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("verb", ["up", "status", "down", "seed", "resolve", "workload"])
+@pytest.mark.parametrize("verb", ["up", "status", "down", "seed", "resolve", "workload", "advance"])
 def test_every_lab_command_teaches_with_an_example(verb: str) -> None:
     assert "Example:" in dr("lab", verb, "--help").stdout
 
@@ -64,6 +64,10 @@ def test_the_version_is_told() -> None:
         ("lab", "up", "--speed", "0"),
         ("lab", "up", "--nonsense"),
         ("lab", "seed", "--size", "gigantic"),
+        ("lab", "advance"),
+        ("lab", "advance", "soon"),
+        ("lab", "advance", "0d"),
+        ("lab", "advance", "367d"),
         (),
         ("lab",),
     ],
@@ -89,6 +93,6 @@ def test_an_error_is_one_json_document_where_json_was_asked_for(tmp_path: Path) 
 
 
 def test_seeding_without_a_lab_is_refused(tmp_path: Path) -> None:
-    for command in (["seed"], ["workload", "start"], ["workload", "stop"]):
+    for command in (["seed"], ["workload", "start"], ["workload", "stop"], ["advance", "1d"]):
         shown = dr("lab", *command, "--home", str(tmp_path / "none"))
         assert (shown.returncode, "no lab is up" in shown.stderr) == (3, True)

@@ -6,6 +6,7 @@ commits, close the segment that holds the commit, see that very segment arrive i
 whole second below that clock reading.
 """
 
+import re
 import shlex
 import shutil
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from dr.lab.engine.account import Account
 from dr.lab.engine.cluster import Cluster
 
 LOOK_AGAIN = 0.02
+DATED = re.compile(r"[0-9A-F]{8}([0-9A-F]{16})(\.[0-9A-F]{8}\.backup)?")
+"""A segment, or the note of a base backup that began in it; a timeline's history has no place among the segments."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,40 @@ class Archive:
     def holds(self, segment: str) -> bool:
         return (self.directory / segment).exists()
 
-    def follow(self, account: Account, source: "Archive") -> None:
-        """Bring over what the source has and this archive lacks, oldest first."""
+    def lose(self, segment: str) -> None:
+        """Let a segment be missing. A replica does not fetch it again: it has been here."""
+        (self.directory / segment).rename(self.directory / f".{segment}.lost")
+
+    def find_again(self, segment: str) -> None:
+        """Undo `lose`, where the archive is still there."""
+        lost = self.directory / f".{segment}.lost"
+        if lost.exists():
+            lost.rename(self.directory / segment)
+
+    def prune(self, needed: str | None) -> None:
+        """Remove what lies before the segment that the oldest base needs; everything where no base needs any."""
+        for name in self.segments():
+            if needed is None or _before(name, needed):
+                (self.directory / name).unlink()
+
+    def follow(self, account: Account, source: "Archive", needed: str) -> None:
+        """Bring over what the source has and this archive lacks, oldest first, from the segment that a base needs."""
         self.prepare(account)
         have = set(self.segments())
         for name in source.segments():
-            if name not in have:
+            lost = self.directory / f".{name}.lost"
+            if name not in have and not lost.exists() and not _before(name, needed):
                 partial = self.directory / f".{name}.partial"
                 shutil.copyfile(source.directory / name, partial)
                 partial.chmod(0o600)
                 account.own(partial)
                 partial.rename(self.directory / name)
+
+
+def _before(name: str, segment: str) -> bool:
+    """Whether a file of an archive is older than a segment, on whatever timeline."""
+    found = DATED.fullmatch(name)
+    return found is not None and found[1] < segment[8:]
 
 
 def advance(cluster: Cluster, archive: Archive, stop: Event) -> datetime | None:

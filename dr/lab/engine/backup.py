@@ -1,6 +1,8 @@
 """Base backups: taken from a running server, self-sufficient, and dated by what is really inside."""
 
+import filecmp
 import json
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from dr.lab.engine.cluster import Cluster
 COMMIT = re.compile(rb"desc: COMMIT (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC")
 
 SEGMENT = re.compile(r"[0-9A-F]{24}")
+
+STARTED = re.compile(r"^START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,14 @@ class Base:
         PostgreSQL does not refuse an earlier one: it stops where it becomes consistent, which is *later* than asked.
         """
         return ceiling(self.finished)
+
+    @property
+    def first_segment(self) -> str:
+        """The oldest WAL segment that a recovery from this base reads."""
+        found = STARTED.search((self.directory / "backup_label").read_text())
+        if found is None:
+            raise Unable(f"{self.directory}: the backup label names no segment", hint="the base backup is damaged")
+        return found[1]
 
     def moved(self, directory: Path) -> "Base":
         return Base(directory, self.started, self.finished, self.newest_transaction)
@@ -76,6 +88,32 @@ def duplicate(account: Account, source: Path, target: Path) -> None:
     # As ourselves, not as the account: only we can read what other accounts of the lab may own.
     Account().run(["cp", "-a", "--reflink=auto", source, partial])
     partial.rename(target)
+
+
+def share(older: Path, newer: Path) -> None:
+    """Let two base backups hold the files that are equal in both only once, as RDS stores unchanged blocks only once.
+
+    Nobody writes into a base backup, and a restore copies it. Whoever means to write calls `part` before.
+    """
+    for folder, _, files in os.walk(newer):
+        for name in files:
+            mine = Path(folder) / name
+            theirs = older / mine.relative_to(newer)
+            if theirs.is_file() and mine.stat().st_size and filecmp.cmp(mine, theirs, shallow=False):
+                draft = mine.with_name(f".{name}.shared")
+                draft.hardlink_to(theirs)
+                draft.rename(mine)
+    filecmp.clear_cache()
+
+
+def part(file: Path) -> None:
+    """Give a base backup a copy of its own of a file that it shares with another."""
+    shared = file.stat()
+    if shared.st_nlink > 1:
+        draft = file.with_name(f".{file.name}.own")
+        shutil.copy2(file, draft)
+        os.chown(draft, shared.st_uid, shared.st_gid)
+        draft.rename(file)
 
 
 def ceiling(moment: datetime) -> datetime:

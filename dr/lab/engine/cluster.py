@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import socket
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +12,14 @@ import psycopg
 from dr.errors import Unable
 from dr.lab.engine import roles, settings
 from dr.lab.engine.account import Account
+from dr.lab.engine.gate import Gate
+from dr.lab.engine.ports import free_port
 from dr.lab.engine.tls import Authority
 from dr.lab.engine.tls_front import TlsFront
 from dr.lab.engine.tree import Tree
 
 NO_ARCHIVE = "true"
 PORT_ATTEMPTS = 8
-_choosing = threading.Lock()
-_recent: set[int] = set()
 
 
 class ServerFailed(Unable):
@@ -53,11 +51,15 @@ class Cluster:
     """Settings by which a standby follows its source, at every start; empty for anybody else."""
     port: int = 0
     """Where clients connect."""
+    inner_port: int = 0
+    """Where TLS is spoken, and where the lab itself connects: the same, unless a gate stands before it."""
     server_port: int = 0
-    """Where the server listens: the same, unless it needs somebody to speak TLS for it."""
+    """Where the server listens: the same again, unless it needs somebody to speak TLS for it."""
     front: TlsFront | None = field(default=None, repr=False)
     aliases: tuple[str, ...] = ()
     """Other names that clients may know it by."""
+    gate: Gate | None = field(default=None, repr=False)
+    """What clients pass on their way, where the lab wants to be able to lose them."""
 
     @property
     def data(self) -> Path:
@@ -152,16 +154,19 @@ class Cluster:
         raise ServerFailed(f"{self.endpoint}: no free port", hint="something takes ports faster than the lab")
 
     def _open_door(self) -> None:
-        """Where the server speaks no TLS, somebody speaks it for it."""
-        if self.machine.tree.speaks_tls:
-            self.port = self.server_port
-            return
+        """Where the server speaks no TLS, somebody speaks it for it; and a gate opens last."""
         self._close_door()
-        self.port = self.port or free_port()
-        self.front = TlsFront(self.port, self.server_port, self.certificate, self.key)
-        self.front.required = settings.tls_required(self.parameters, self.machine.tree.major)
+        if self.machine.tree.speaks_tls:
+            self.inner_port = self.server_port
+        else:
+            self.inner_port = self.inner_port or free_port()
+            self.front = TlsFront(self.inner_port, self.server_port, self.certificate, self.key)
+            self.front.required = settings.tls_required(self.parameters, self.machine.tree.major)
+        self.port = self.gate.open(self.inner_port) if self.gate else self.inner_port
 
     def _close_door(self) -> None:
+        if self.gate:
+            self.gate.shut()
         if self.front:
             self.front.close()
             self.front = None
@@ -203,12 +208,12 @@ class Cluster:
             return False
         return not _unburied(pid)
 
-    def address(self, user: str, password: str, database: str) -> str:
-        """A data source name that verifies the server fully."""
+    def address(self, user: str, password: str, database: str, *, port: int | None = None) -> str:
+        """A data source name that verifies the server fully; by the way that clients go, or to another port."""
         words = {
             "host": self.endpoint,
             "hostaddr": "127.0.0.1",
-            "port": str(self.port),
+            "port": str(port or self.port),
             "dbname": database,
             "user": user,
             "password": password,
@@ -218,7 +223,8 @@ class Cluster:
         return psycopg.conninfo.make_conninfo(**words)
 
     def admin_address(self, database: str = "postgres") -> str:
-        return self.address(roles.ADMIN, self.machine.password, database)
+        """Around the gate: the lab reaches its servers whatever their clients have lost."""
+        return self.address(roles.ADMIN, self.machine.password, database, port=self.inner_port)
 
     def replication_address(self) -> str:
         """For PostgreSQL's own programs: the password travels by environment, not where `ps` shows it."""
@@ -235,6 +241,8 @@ class Cluster:
     def remove(self) -> None:
         """Stop at once and delete everything."""
         self.stop("immediate")
+        if self.gate:
+            self.gate.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _await_open(self, begin: int) -> None:
@@ -277,15 +285,3 @@ def _unburied(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return Path("/proc/self").exists()
     return status.rpartition(")")[2].split()[0] == "Z"
-
-
-def free_port() -> int:
-    """A port that nobody listened on a moment ago, and that was not handed out just before."""
-    with _choosing:
-        while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = int(probe.getsockname()[1])
-            if port not in _recent:
-                _recent.add(port)
-                return port

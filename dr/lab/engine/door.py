@@ -11,7 +11,8 @@ import struct
 from collections.abc import Callable
 
 from dr.errors import Unable
-from dr.lab.engine.cluster import PORT_ATTEMPTS, free_port
+from dr.lab.engine.cluster import PORT_ATTEMPTS
+from dr.lab.engine.ports import free_port
 from dr.lab.engine.tls_front import CANCEL_REQUEST, CHUNK, HANDSHAKE_SECONDS, SSL_REQUEST, Listener, join, opening
 
 LONGEST_HELLO = 1 << 16

@@ -2,6 +2,9 @@
 
     doors.py        all listeners of a lab, put together
     listener.py     one port: a whole request in, an answer out, connections counted
+    watch.py        counts who comes to a port, and loses what is lost
+    operations.py   which service and operation a request claims to be for
+    calls.py        what is to happen to the next calls
     exchange.py     the request and the answer as values
     sigv4.py        what a signature claims, and whether it holds
     keys.py         which access keys are good
@@ -13,8 +16,9 @@
     route53_batch.py    a batch of changes: all of it or nothing
     route53_listing.py  the records of a zone, in order and page by page
     route53_checks.py   health checks that are refused, and what is told of the others
+    deadlines.py    what the simulated services let expire
     tagging.py      the tagging API over simulated services and our own RDS together
-    control.py      status and stop, for whoever holds the token
+    control.py      status, commands and stop, for whoever holds the token
     secrets.py      Secrets Manager, whose replicas arrive late
     buckets.py      S3: which region, which lock, and which of the rooms below answers
     declined.py     S3's no: its codes and words
@@ -38,6 +42,7 @@
     expiring.py     a bucket's lifecycle configuration, and which versions it covers
     lifecycle.py    what is due by it at a given time: decided, and done
     store.py        the simulated store's memory, and nothing else that depends on its models
+    harm.py         faults in what is here: calls, S3, keys
     xml.py          S3's documents as dictionaries
 
 A request runs from top to bottom: listener, dispatch, then the service; S3 takes the rooms from `buckets` on.

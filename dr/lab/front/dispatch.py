@@ -8,6 +8,7 @@ from dr.lab.front import refusals, sigv4
 from dr.lab.front.buckets import Buckets
 from dr.lab.front.exchange import Answer, Headers, Request
 from dr.lab.front.keys import KeyRing
+from dr.lab.front.operations import service_of
 from dr.lab.front.refusals import GLOBAL, REGIONAL, Refusal, Trouble
 from dr.lab.front.route53 import Route53
 from dr.lab.front.secrets import Secrets
@@ -57,7 +58,7 @@ class Desk:
         self._tagging = Tagging(simulated, rds)
 
     def answer(self, request: Request) -> Answer:
-        service = _guess(request)
+        service = service_of(request)
         try:
             claim = sigv4.claim_of(request)
             service = claim.service
@@ -106,13 +107,3 @@ class Desk:
                 (("Region", self.region),),
             )
         raise Refusal(Trouble.WRONG_REGION, f"credential should be scoped to a valid region, not '{claim.region}'")
-
-
-def _guess(request: Request) -> str:
-    """The service that an unreadable request was most likely meant for: it decides only how the error is written."""
-    target, _, _ = request.headers.get("X-Amz-Target").partition(".")
-    if target:
-        return {"TrentService": "kms"}.get(target, "secretsmanager")
-    if request.headers.get("Content-Type").startswith("application/x-www-form-urlencoded"):
-        return "sts"
-    return "s3"

@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 from moto.s3.models import FakeBucket, FakeKey
 
+from dr.lab.calendar import Calendar
 from dr.lab.front.expiring import Rule
 from dr.lab.front.locks import protected
 from dr.lab.front.store import Store, Version
+from dr.lab.passing import Duty, Event, daily
 
 _DAY = timedelta(days=1)
+_TOLD = {"expire": "object expired", "remove": "object version removed", "abort": "upload aborted"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,16 @@ class Action:
     bucket: str
     key: str
     version_id: str
+
+
+def duty(store: Store, calendar: Calendar) -> Duty:
+    """S3 goes over every bucket at midnight."""
+
+    def work(now: datetime) -> Iterator[Event]:
+        for one in pass_over(store, now, calendar.reading):
+            yield Event(now, _TOLD[one.kind], f"s3://{one.bucket}/{one.key}")
+
+    return daily(calendar, work)
 
 
 def due(bucket: str, versions: Sequence[Entry], rules: Sequence[Rule], now: datetime) -> list[Action]:

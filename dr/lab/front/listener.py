@@ -4,20 +4,31 @@ It is our own thin layer over the standard library's server, and not a WSGI serv
 checked against the request as it came: the raw target and the raw header lines.
 """
 
+import select
+import socket
+import struct
 import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from uuid import uuid4
 
+from dr.lab.engine.ports import free_port
 from dr.lab.front.exchange import Answer, Headers, Request
+from dr.lab.front.watch import Lost, Watch
 
 LARGEST_BODY = 5 * 1024**3
 """S3 takes five gigabytes in one request; nothing takes more."""
 
 _IDLE_SECONDS = 300.0
+_AT_ONCE = struct.pack("ii", 1, 0)
+_GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+_BIND_ATTEMPTS = 8
 
 
 class _BadBody(Exception):  # noqa: N818 - the name says what is bad
@@ -31,14 +42,40 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_SECONDS
 
     def _serve(self) -> None:
+        request = Request(self.command, self.path, Headers(self.headers.items()), b"", str(uuid4()))
+        watch = self.server.watch
         try:
-            body = self._body()
+            if watch:
+                watch.arrived(request, self._gone)
+            if self._expects:
+                self.send_response_only(HTTPStatus.CONTINUE)
+                self.end_headers()
+            request = replace(request, body=self._body())
+            answer = (watch or self.server).answer(request)
+            if watch:
+                watch.leaving(request, self._gone)
+            self._send(answer)
         except _BadBody as problem:
             self.close_connection = True
             self.send_error(HTTPStatus.BAD_REQUEST, str(problem))
-            return
-        request = Request(self.command, self.path, Headers(self.headers.items()), body, str(uuid4()))
-        self._send(self.server.answer(request))
+        except Lost:
+            self.close_connection = True
+            self.server.reset(self.connection)
+
+    def handle_expect_100(self) -> bool:
+        """ "Go on" is an answer too: it is given in `_serve`, once nothing is in its way."""
+        self._expects = True
+        return True
+
+    def parse_request(self) -> bool:
+        self._expects = False
+        return super().parse_request()
+
+    def _gone(self) -> bool:
+        """Whether the client hung up, even where it left something unread."""
+        look = select.poll()
+        look.register(self.connection, _GONE)
+        return bool(look.poll(0))
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815
 
@@ -127,12 +164,30 @@ class Listener(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, name: str, answer: Callable[[Request], Answer], port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(self, name: str, answer: Callable[[Request], Answer], watch: Watch | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
         self.name = name
         self.answer = answer
+        self.watch = watch
         self.accepted = 0
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name=f"listen {name}", daemon=True)
+        self._thread: threading.Thread | None = None
+        self._known: set[socket.socket] = set()
+        self._lost: set[socket.socket] = set()
+        self._knowing = threading.Lock()
+        self._bind()
+        self.server_activate()
+
+    def _bind(self) -> None:
+        """On a port asked for by its number: one that the kernel chose is lost when listening pauses."""
+        for attempt in range(_BIND_ATTEMPTS):
+            self.server_address = ("127.0.0.1", free_port())
+            try:
+                self.server_bind()
+            except OSError:
+                if attempt + 1 == _BIND_ATTEMPTS:
+                    raise
+            else:
+                return
 
     @property
     def port(self) -> int:
@@ -143,18 +198,59 @@ class Listener(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self._thread.start()
+        """Take connections, for the first time or again after `refuse`."""
+        if self._thread is None:
+            self.socket.listen(self.request_queue_size)
+            self._thread = threading.Thread(
+                target=self.serve_forever, args=(0.05,), name=f"listen {self.name}", daemon=True
+            )
+            self._thread.start()
+
+    def refuse(self) -> None:
+        """Take no more connections, but keep the port, and reset those that stand."""
+        self._pause()
+        with self._knowing:
+            for known in self._known:
+                self._lost.add(known)
+                known.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+                with suppress(OSError):  # its client has just hung up
+                    known.shutdown(socket.SHUT_RD)  # wakes its thread, which closes it: our side says nothing
 
     def stop(self) -> None:
         """Accept nothing more and close the port. Requests in progress end with the process."""
-        if self._thread.is_alive():
-            self.shutdown()
-            self._thread.join()
+        self._pause()
         self.server_close()
 
-    def process_request(self, request: object, client_address: object) -> None:
+    def _pause(self) -> None:
+        """A listening socket that is shut down refuses, keeps its port, and can listen again (Linux)."""
+        if self._thread is not None:
+            self.shutdown()
+            self._thread.join()
+            self._thread = None
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+    def reset(self, connection: socket.socket) -> None:
+        """See that closing this connection resets it."""
+        with self._knowing:
+            self._lost.add(connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
         self.accepted += 1  # only the accepting thread comes here
-        super().process_request(request, client_address)  # type: ignore[arg-type]
+        with self._knowing:
+            self._known.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection: with a farewell, unless it is to be reset."""
+        with self._knowing:
+            self._known.discard(request)
+            lost = request in self._lost
+            self._lost.discard(request)
+        if lost:
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no news; anything else is a bug and is shown in the lab's log."""

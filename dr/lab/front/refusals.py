@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from dr.lab.front.exchange import Answer, Headers
 
 REGIONAL = ("rds", "s3", "kms", "sts", "secretsmanager", "ec2", "sns", "tagging")
-GLOBAL = ("route53", "iam")
+GLOBAL = ("route53", "iam", "sts")
 """Signing names, by where they are served."""
 
 _WIRE = {"s3": "s3", "ec2": "ec2", "kms": "json", "secretsmanager": "json", "tagging": "json"}
@@ -29,6 +29,8 @@ class Trouble(Enum):
     KEY_DENIED = "the service may not use this key for the caller"
     UNKNOWN_ACTION = "the service or action does not exist here"
     BROKEN = "the service failed"
+    UNAVAILABLE = "the service is down"
+    THROTTLED = "too many requests"
 
 
 # per trouble: (query and REST-XML), JSON, S3, EC2
@@ -104,6 +106,18 @@ _CODES: dict[Trouble, tuple[tuple[int, str], tuple[int, str], tuple[int, str], t
         (500, "InternalFailure"),
         (500, "InternalError"),
         (500, "InternalError"),
+    ),
+    Trouble.UNAVAILABLE: (
+        (503, "ServiceUnavailable"),
+        (503, "ServiceUnavailableException"),
+        (503, "ServiceUnavailable"),
+        (503, "Unavailable"),
+    ),
+    Trouble.THROTTLED: (
+        (400, "Throttling"),
+        (400, "ThrottlingException"),
+        (503, "SlowDown"),
+        (503, "RequestLimitExceeded"),
     ),
 }
 

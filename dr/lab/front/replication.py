@@ -23,6 +23,7 @@ LAG_SECONDS = 15.0
 """How long AWS takes for a small object, on an ordinary day."""
 
 _SHORTEST_LAG = 0.005
+_LOOK_AGAIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Replication:
         """version -> destination bucket -> status; a replica has one, under its own bucket's name."""
         self._lock = threading.Lock()
         self._held: set[str] = set()
-        self._released = threading.Condition(self._lock)
+        self._afflicted: dict[str, str] = {}
+        self._changed = threading.Condition(self._lock)
         self._stopped = False
 
     def configuration(self, bucket: str) -> Configuration | None:
@@ -60,14 +62,24 @@ class Replication:
             self._configurations[bucket] = configuration
 
     def hold(self, region: str) -> None:
-        """Deliver nothing to a region until it is released: its versions stay PENDING, as they do in an outage."""
-        with self._lock:
+        """Deliver nothing to or from a region until it is released: versions stay PENDING, as they do in an outage."""
+        with self._changed:
             self._held.add(region)
 
     def release(self, region: str) -> None:
-        with self._released:
+        with self._changed:
             self._held.discard(region)
-            self._released.notify_all()
+            self._changed.notify_all()
+
+    def afflict(self, bucket: str, outcome: str | None) -> None:
+        """From now on versions of a bucket stay `pending` or end `failed`; None ends that. See the fault
+        `s3-replication`."""
+        with self._changed:
+            if outcome is None:
+                self._afflicted.pop(bucket, None)
+            else:
+                self._afflicted[bucket] = outcome
+            self._changed.notify_all()
 
     def status(self, version: Version) -> str | None:
         """PENDING, COMPLETED, FAILED, REPLICA, or None for a version that no rule covered.
@@ -97,9 +109,9 @@ class Replication:
         return {bucket: waiting.qsize() for bucket, waiting in dict(self._queues).items()}
 
     def stop(self) -> None:
-        with self._released:
+        with self._changed:
             self._stopped = True
-            self._released.notify_all()
+            self._changed.notify_all()
         for waiting in dict(self._queues).values():
             waiting.put(None)
         for worker in self._workers:
@@ -131,15 +143,16 @@ class Replication:
     def _work(self, parcels: "queue.SimpleQueue[_Parcel | None]") -> None:
         while (parcel := parcels.get()) is not None:
             time.sleep(max(0.0, parcel.due - time.monotonic()))
-            with self._released:
-                self._released.wait_for(lambda: self._stopped or not self._is_held(parcel))
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped or not self._is_held(parcel))
             if self._stopped:
                 return
             self._deliver(parcel)
 
     def _is_held(self, parcel: _Parcel) -> bool:
-        bucket = self._store.bucket(parcel.rule.destination)
-        return bucket is not None and bucket.region_name in self._held
+        ends = (self._store.bucket(parcel.bucket), self._store.bucket(parcel.rule.destination))
+        lost = any(end is not None and end.region_name in self._held for end in ends)
+        return lost or self._afflicted.get(parcel.bucket) == "pending"
 
     def _deliver(self, parcel: _Parcel) -> None:
         source = self._store.version(parcel.bucket, parcel.version.name, parcel.version.version_id)
@@ -148,8 +161,11 @@ class Replication:
         before = (self._statuses.get(source) or {}).get(parcel.rule.destination)
         if before == "FAILED":
             return  # FAILED is for good, whatever came after it
-        with self._store.lock(parcel.rule.destination):
-            outcome = self._place(source, parcel.rule)
+        if self._afflicted.get(parcel.bucket) == "failed":
+            outcome = "FAILED"
+        else:
+            with self._store.lock(parcel.rule.destination):
+                outcome = self._place(source, parcel.rule)
         if isinstance(source, FakeKey):
             self._statuses.setdefault(source, {})[parcel.rule.destination] = outcome
 

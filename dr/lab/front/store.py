@@ -196,6 +196,28 @@ def marker_of(source: FakeDeleteMarker) -> FakeDeleteMarker:
     return made
 
 
+def take_out(store: Store, bucket: str, version: Version) -> int:
+    """Remove a version without a trace; returns its place among the others. Call under the bucket's lock."""
+    found = store.bucket(bucket)
+    versions: list[Version] = list(found.keys.getlist(version.name, [])) if found else []
+    place = versions.index(version)
+    del versions[place]
+    if found and versions:
+        dict.__setitem__(found.keys, version.name, versions)
+    elif found:
+        dict.__delitem__(found.keys, version.name)
+    return place
+
+
+def put_back(store: Store, bucket: str, version: Version, place: int) -> None:
+    """Undo `take_out`, where the bucket is still there. Call under its lock."""
+    found = store.bucket(bucket)
+    if found is not None:
+        versions: list[Version] = list(found.keys.getlist(version.name, []))
+        versions.insert(place, version)
+        dict.__setitem__(found.keys, version.name, versions)
+
+
 class Versions(_VersionedKeyStore):
     """The versions of every key of a bucket, with what moto gets wrong about them put right.
 

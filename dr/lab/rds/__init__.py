@@ -9,6 +9,13 @@ keyless.py     instances whose KMS key is out of reach
 states.py      every legal transition, in one table
 records.py     what exists: instances, snapshots, automated backups, groups, events
 world.py       the regions, the clock, the lock and the threads; nothing happens outside it
+nights.py      the automated backup of every night
+maintenance.py what waits for the maintenance window
+retention.py   what becomes too old, and goes
+openings.py    when a backup or maintenance window opens
+losing.py      what the databases of a lost region do
+mishaps.py     what is to go wrong later
+harm*.py       faults on demand, done to what is here
 server.py      the door: handle, tagged, status, stop
 clusters/      Aurora: clusters over the same engine
 (the rest)     one file per family of operations

@@ -1,12 +1,15 @@
-"""Automated backups: base backup and WAL archive, how far they reach, and their replicas in another region."""
+"""Automated backups: base backups and a WAL archive, how far they reach, and their replicas in another region."""
 
 import shutil
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 
 from dr.lab.engine import archive, backup
 from dr.lab.engine.archive import Archive
+from dr.lab.engine.cluster import Cluster
 from dr.lab.rds import names, states
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Backup, Instance, Region, Snapshot, Traits
@@ -29,16 +32,33 @@ def first(world: World, instance: Instance) -> None:
     own = instance.backup
     if own is None:
         raise AssertionError(f"{instance.identifier} has no archive to back up into")
+    next_base(world, instance, own)
+    with world.lock:
+        own.night = world.calendar.reading(own.bases[-1].started)
+        world.move_backup(own, "active")
+    world.spawn(f"restorable {instance.identifier}", lambda: _keep_restorable(world, instance, own))
+
+
+def next_base(world: World, instance: Instance, own: Backup) -> Snapshot:
+    """One more base backup of an instance in `backing-up`, and the automated snapshot that it is."""
     world.tell(instance, "Backing up DB instance", "backup")
+    number = own.taken + 1
     with world.dwelling("backing-up"):
-        base = backup.take(instance.cluster, own.directory / "base" / "1" / "data")
+        base = backup.take(instance.cluster, _place(own, number))
+        with own.busy:
+            if own.bases:
+                backup.share(own.bases[-1].directory, base.directory)
         snapshot = _automated_snapshot(world, instance, base)
     with world.lock:
+        own.taken = number
         own.bases.append(base)
-        world.move_backup(own, "active")
         world.regions[instance.region].snapshots[snapshot.identifier] = snapshot
     world.tell(instance, "Finished DB Instance backup", "backup")
-    world.spawn(f"restorable {instance.identifier}", lambda: _keep_restorable(world, instance, own))
+    return snapshot
+
+
+def _place(own: Backup, number: int) -> Path:
+    return own.directory / "base" / str(number) / "data"
 
 
 def close_archive(world: World, instance: Instance, *, keep: bool) -> None:
@@ -78,11 +98,37 @@ def discard(world: World, gone: Backup) -> None:
         region = world.regions[gone.region]
         region.backups.pop(gone.identifier, None)
         for name, snapshot in list(region.snapshots.items()):
-            if snapshot.kind == "automated" and gone.directory in snapshot.directory.parents:
+            if belongs(snapshot, gone):
                 del region.snapshots[name]
                 world.move_snapshot(snapshot, "deleted")
     with gone.busy:
         shutil.rmtree(gone.directory, ignore_errors=True)
+
+
+def belongs(snapshot: Snapshot, owner: Backup) -> bool:
+    """Whether an automated snapshot is one of this backup's bases."""
+    return snapshot.kind == "automated" and owner.directory in snapshot.directory.parents
+
+
+def owner(region: Region, snapshot: Snapshot) -> Backup | None:
+    """The automated backup that a snapshot is part of."""
+    return next((one for one in region.backups.values() if belongs(snapshot, one)), None)
+
+
+def holding(world: World, held: Backup | None, read: Callable[[Cluster], None]) -> Callable[[Cluster], None]:
+    """`read`, with nothing of a backup lapsing from now until it ends. Call with the lock held."""
+    if held is None:
+        return read
+    held.readers += 1
+
+    def reading(cluster: Cluster) -> None:
+        try:
+            read(cluster)
+        finally:
+            with world.lock:
+                held.readers -= 1
+
+    return reading
 
 
 def replicas(world: World, source: Backup) -> list[Backup]:
@@ -123,7 +169,8 @@ def _record(region: Region, traits: Traits, source_region: str, status: str, key
 
 
 def _automated_snapshot(world: World, instance: Instance, base: backup.Base) -> Snapshot:
-    name = f"rds:{instance.identifier}-{base.started:%Y-%m-%d-%H-%M}"
+    # The name alone tells the calendar: it says which night this is.
+    name = f"rds:{instance.identifier}-{world.calendar.reading(base.started):%Y-%m-%d-%H-%M}"
     return Snapshot(
         region=instance.region,
         identifier=name,
@@ -155,23 +202,29 @@ def _keep_restorable(world: World, instance: Instance, own: Backup) -> None:
     # A restorable time before the base backup's end would be a lie.
     own.stop.wait(max(0.0, (earliest - world.now).total_seconds()) + 0.01)
     while not own.stop.is_set() and not world.stop.is_set():
-        if instance.cluster.alive:
-            try:
-                reached = archive.advance(instance.cluster, own.archive, own.stop)
-            except psycopg.Error:
-                # The server is rebooting, stopping or damaged: the restorable time stands still, as it would on AWS.
-                reached = None
-            if reached:
-                with world.lock:
-                    own.latest = reached
-                    if instance.backup is own:
-                        instance.latest = reached
+        upload(world, instance, own)
         own.stop.wait(world.seconds(RESTORABLE_EVERY))
+
+
+def upload(world: World, instance: Instance, own: Backup) -> None:
+    """Bring the restorable time up to date, where the server runs."""
+    if not instance.cluster.alive:
+        return
+    try:
+        reached = archive.advance(instance.cluster, own.archive, own.stop)
+    except psycopg.Error:
+        # The server is rebooting, stopping or damaged: the restorable time stands still, as it would on AWS.
+        return
+    if reached:
+        with world.lock:
+            own.latest = reached
+            if instance.backup is own:
+                instance.latest = reached
 
 
 def _follow(world: World, replica: Backup, source: Backup) -> None:
     with world.dwelling("replicating"):
-        _bring_over(world, replica, source)
+        bring_over(world, replica, source)
     with world.lock:
         if replica.status != "pending":
             return
@@ -179,24 +232,33 @@ def _follow(world: World, replica: Backup, source: Backup) -> None:
     while not replica.stop.wait(world.seconds(REPLICATE_EVERY)):
         if world.stop.is_set():
             raise Ending
-        _bring_over(world, replica, source)
+        bring_over(world, replica, source)
 
 
-def _bring_over(world: World, replica: Backup, source: Backup) -> None:
-    """Copy what is new. The replica's window is what it had when the copy *began*, once all of that has arrived."""
+def bring_over(world: World, replica: Backup, source: Backup) -> None:
+    """Copy what is new, beginning with the newest base.
+
+    The replica's window is what the source had when the copy *began*, once all of that has arrived.
+    """
     with source.busy:
-        if replica.stop.is_set():
+        if replica.stop.is_set() or replica.stalled or not world.lost.isdisjoint({replica.region, source.region}):
             return
         with world.lock:
-            bases, reached = list(source.bases), source.latest
-        arrived = []
-        for number, base in enumerate(bases, start=1):
-            target = replica.directory / "base" / str(number) / "data"
+            numbers = range(source.taken - len(source.bases) + 1, source.taken + 1)
+            fresh = [pair for pair in zip(numbers, source.bases, strict=True) if pair[0] > replica.taken]
+            held, newest, reached = list(replica.bases), source.taken, source.latest
+        arrived: list[backup.Base] = []
+        for number, base in fresh if held else fresh[-1:]:
+            target = _place(replica, number)
             if not target.exists():
                 backup.duplicate(world.machine.account, base.directory, target)
+                for older in (held + arrived)[-1:]:
+                    backup.share(older.directory, target)
             arrived.append(base.moved(target))
-        replica.archive.follow(world.machine.account, source.archive)
+        for oldest in (held + arrived)[:1]:
+            replica.archive.follow(world.machine.account, source.archive, oldest.first_segment)
     with world.lock:
-        replica.bases = arrived
+        replica.bases += arrived
+        replica.taken = newest
         if reached and not replica.stop.is_set():
             replica.latest = reached

@@ -198,6 +198,8 @@ def snapshot(world: World, shown: Snapshot) -> dict[str, Any]:
 def progress(shown: Snapshot) -> int:
     if shown.status == "available":
         return 100
+    if shown.stuck_at is not None:
+        return shown.stuck_at
     if shown.queued or shown.status not in ("creating", "copying"):
         return 0
     return min(99, int(100 * (time.monotonic() - shown.begun) / max(shown.dwell, 0.001)))
@@ -207,7 +209,7 @@ def backup(world: World, shown: Backup) -> dict[str, Any]:
     traits = shown.traits
     version = traits.version.split(".")[0]
     window: dict[str, datetime] = {}
-    if shown.earliest and shown.latest:
+    if shown.earliest and shown.latest and shown.earliest <= shown.latest:
         window = {"EarliestTime": shown.earliest, "LatestTime": shown.latest}
     described = _common(traits) | {
         "DBInstanceArn": world.arn(shown.source_region, "db", traits.identifier),

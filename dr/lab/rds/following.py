@@ -27,7 +27,7 @@ def watch(world: World, replica: Instance, tie: Following) -> None:
         while not tie.end.wait(max(NOT_OFTENER, world.seconds(LOOK_EVERY))):
             if replica.status in STARTING:
                 continue
-            _keep_course(replica, tie)
+            keep_course(world, replica, tie)
             status, message = _look(replica, tie)
             with world.lock:
                 changed = status != tie.status and not tie.end.is_set()
@@ -54,11 +54,13 @@ def _look(replica: Instance, tie: Following) -> tuple[str, str]:
     return ("replicating", "") if streaming else ("error", UNREACHABLE)
 
 
-def _keep_course(replica: Instance, tie: Following) -> None:
+def keep_course(world: World, replica: Instance, tie: Following) -> None:
+    """Have a replica find its source where that is now; nothing passes between regions while one of them is lost."""
     with tie.busy:
         if tie.end.is_set() or tie.cut or not (replica.cluster.alive and tie.source.cluster.alive):
             return
-        address = standby.address(replica.cluster, tie.source.cluster, tie.slot)
+        severed = replica.region != tie.source.region and not world.lost.isdisjoint({replica.region, tie.source.region})
+        address = "" if severed else standby.address(replica.cluster, tie.source.cluster, tie.slot)
         if replica.cluster.following.get("primary_conninfo") not in (None, address):
             standby.change(replica.cluster, primary_conninfo=address)
 

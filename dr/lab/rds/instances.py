@@ -107,6 +107,11 @@ def launch(
                 world.move(instance, broken)
                 return
         with world.lock:
+            ending = world.mishaps.ending(instance.region) if told else None
+        if ending:
+            _end_badly(world, instance, ending)
+            return
+        with world.lock:
             instance.traits.created = world.now
             if told:
                 storage.busy(instance, "Initializing", world.seconds(states.DWELL["initializing"]))
@@ -117,6 +122,15 @@ def launch(
         world.move(instance, "available")
 
     world.spawn(f"create {instance.identifier}", work, failed=lambda: world.move(instance, "failed"))
+
+
+def _end_badly(world: World, instance: Instance, status: str) -> None:
+    """A restore that does not become available, because somebody asked for that."""
+    if status not in states.ON_DEMAND:
+        instance.cluster.stop("immediate")
+    backups.close_archive(world, instance, keep=False)
+    world.tell(instance, f"The DB instance is {status}", "failure")
+    world.move(instance, status)
 
 
 def find(region: Region, given: str) -> Instance:
@@ -200,6 +214,8 @@ def stop(world: World, region: Region, request: dict[str, Any]) -> Answer:
             if snapshot:
                 snapshots.fill(world, snapshot, instance)
             instance.cluster.stop()
+        with world.lock:
+            instance.stopped = world.now
         world.tell(instance, "DB instance stopped", "notification")
         world.move(instance, "stopped")
 
@@ -216,10 +232,18 @@ def start(world: World, region: Region, request: dict[str, Any]) -> Answer:
     require(instance, {"stopped", states.KEY_LOST}, "start")
     if instance.traits.key:
         placement.key(world, region, instance.traits.key)
+    world.mishaps.require_capacity(region.name, instance.traits.instance_class)
+    start_up(world, instance)
+    return {"DBInstance": describe.instance(world, instance)}
+
+
+def start_up(world: World, instance: Instance) -> None:
+    """Begin to start a stopped instance. Call with the lock held."""
     # Whoever lost the key may still be going down.
     again = instance.status == states.KEY_LOST
     instance.keyless_since = None
     world.move(instance, "starting")
+    instance.stopped = None
 
     def work() -> None:
         with world.dwelling("starting"):
@@ -229,7 +253,6 @@ def start(world: World, region: Region, request: dict[str, Any]) -> Answer:
             world.move(instance, "available")
 
     world.spawn(f"start {instance.identifier}", work, failed=lambda: world.move(instance, "failed"))
-    return {"DBInstance": describe.instance(world, instance)}
 
 
 def _start(world: World, instance: Instance, *, restart: bool) -> bool:

@@ -52,6 +52,6 @@ def _take_down(world: World, instance: Instance) -> None:
 
 def _give_up(world: World, instance: Instance) -> None:
     since = instance.keyless_since
-    if instance.status == states.KEY_LOST and since and world.now - since >= RECOVERABLE:
+    if instance.status == states.KEY_LOST and since and world.calendar.age(since) >= RECOVERABLE:
         world.move(instance, states.KEY_GONE)
         world.tell(instance, "The KMS key was not accessible for seven days: restore from a backup", "failure")

@@ -3,8 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
+
+from dr.errors import Unable
 from dr.lab.engine.cluster import NO_ARCHIVE
-from dr.lab.rds import backups, describe, instances, names, passwords, placement, states, storage, windows
+from dr.lab.rds import (
+    backups,
+    describe,
+    instances,
+    names,
+    passwords,
+    placement,
+    retention,
+    states,
+    storage,
+    windows,
+)
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Instance, Region
 from dr.lab.rds.world import World
@@ -36,9 +50,8 @@ def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
     security = placement.security_groups(world, region, groups) if groups is not None else None
     group = request.get("DBParameterGroupName")
     parameters = placement.parameter_group(world, region, group) if group else None
-    retention = windowed.get("BackupRetentionPeriod")
     at_once = {}
-    if retention and instance.traits.retention:
+    if windowed.get("BackupRetentionPeriod") and instance.traits.retention:
         at_once["BackupRetentionPeriod"] = windowed.pop("BackupRetentionPeriod")
     if request.get("ApplyImmediately"):
         at_once |= {**instance.deferred, **windowed}
@@ -48,8 +61,11 @@ def modify(world: World, region: Region, request: dict[str, Any]) -> Answer:
     # Every check has passed: from here on things change.
     if not request.get("ApplyImmediately"):
         instance.deferred |= windowed
+        if windowed and instance.deferred_since is None:
+            instance.deferred_since = world.calendar.now
     else:
         instance.deferred.clear()
+        instance.deferred_since = None
     for name, value in {**windowed, **at_once}.items():
         instance.pending[WINDOWED[name]] = value
     if security is not None:
@@ -159,6 +175,26 @@ def _flags(instance: Instance, request: dict[str, Any]) -> None:
         instance.lifecycle = placement.lifecycle(request)
 
 
+def apply_deferred(world: World, region: Region, instance: Instance) -> list[str]:
+    """In its maintenance window: apply what waited for it. The names of what was applied."""
+    with world.lock:
+        changes, instance.deferred, instance.deferred_since = instance.deferred, {}, None
+        new_name = changes.get("NewDBInstanceIdentifier")
+        if new_name and (new_name in region.instances or new_name in region.reserved):
+            del changes["NewDBInstanceIdentifier"], instance.pending["DBInstanceIdentifier"]
+            world.tell(instance, f"It cannot be renamed to {new_name}: the name is taken meanwhile", "failure")
+        elif new_name:
+            region.reserved.add(new_name)
+    applied = sorted(changes)
+    try:
+        if changes:
+            _apply(world, region, instance, changes, None)
+    except (Unable, psycopg.Error):
+        _failed(world, instance)
+        raise
+    return applied
+
+
 def _apply(
     world: World, region: Region, instance: Instance, changes: dict[str, Any], password: passwords.Change | None
 ) -> None:
@@ -208,26 +244,28 @@ def _failed(world: World, instance: Instance) -> None:
 
 
 def _change(world: World, instance: Instance, changes: dict[str, Any]) -> None:
-    traits, retention = instance.traits, changes.get("BackupRetentionPeriod")
+    traits, days = instance.traits, changes.get("BackupRetentionPeriod")
     with world.lock:
         traits.instance_class = changes.get("DBInstanceClass", traits.instance_class)
         traits.storage = changes.get("AllocatedStorage", traits.storage)
         traits.storage_type = changes.get("StorageType", traits.storage_type)
         traits.iops = changes.get("Iops", traits.iops) or None
         instance.multi_az = changes.get("MultiAZ", instance.multi_az)
-        if retention is not None:
-            traits.retention = retention
+        if days is not None:
+            traits.retention = days
             if instance.backup:
-                instance.backup.retention = retention
+                instance.backup.retention = days
         for name in changes:
             instance.pending.pop(WINDOWED[name], None)
-    if retention == 0:
+    if days == 0:
         backups.close_archive(world, instance, keep=False)
         instance.cluster.archive_command = NO_ARCHIVE
         instance.cluster.reload()
-    elif retention and instance.backup is None:
+    elif days and instance.backup is None:
         backups.open_archive(world, instance)
         instance.cluster.reload()
+    elif days and instance.backup:
+        retention.lapse(world, instance.backup)
     world.tell(instance, f"Finished applying modification: {', '.join(sorted(changes))}", "configuration change")
 
 

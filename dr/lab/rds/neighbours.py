@@ -3,9 +3,11 @@
 One small file, so that the lab's dependence on moto's models can be seen at a glance.
 """
 
+import ipaddress
+import threading
 import uuid
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
@@ -23,6 +25,29 @@ class Subnet:
     vpc: str
 
 
+@dataclass(frozen=True)
+class Ingress:
+    """One rule that lets connections in."""
+
+    protocol: str
+    first: int
+    last: int
+    network: str | None
+    group: str | None
+
+    def admits(self, ports: tuple[int, ...], addresses: tuple[str, ...], groups: tuple[str, ...]) -> bool:
+        if self.protocol not in ("tcp", "-1"):
+            return False
+        if self.protocol == "tcp" and not any(self.first <= port <= self.last for port in ports):
+            return False
+        if self.group is not None:
+            return self.group in groups
+        if self.network is None:
+            return False
+        network = ipaddress.ip_network(self.network, strict=False)
+        return any(ipaddress.ip_address(address) in network for address in addresses)
+
+
 class KeyRing(Protocol):
     """What RDS needs to know of its neighbours."""
 
@@ -34,6 +59,9 @@ class KeyRing(Protocol):
 
     def default_security_group(self, region: str) -> str:
         """That of the default VPC."""
+
+    def ingress(self, region: str, group: str) -> list[Ingress]:
+        """What a security group lets in; nothing where there is no such group."""
 
     def subnet(self, region: str, identifier: str) -> Subnet | None:
         """A subnet, or None where it does not exist."""
@@ -56,6 +84,8 @@ class Moto:
 
     def __init__(self, account: str = ACCOUNT) -> None:
         self.account = account
+        self._furnishing = threading.Lock()
+        self._furnished: set[str] = set()
 
     def key(self, region: str, identifier: str) -> str | None:
         if identifier.startswith("arn:") and identifier.split(":")[3:5] != [region, self.account]:
@@ -74,7 +104,30 @@ class Moto:
         group = ec2_backends[self.account][region].get_security_group_from_name("default", vpc)
         if group is None:
             raise LookupError(f"{region}: {vpc} has no default security group")
+        with self._furnishing:
+            if region not in self._furnished and not group.ingress_rules:
+                self._let_members_in(region, str(group.id))
+            self._furnished.add(region)
         return str(group.id)
+
+    def _let_members_in(self, region: str, group: str) -> None:
+        """On AWS a default group lets its own members in from the start; moto's lets nobody in."""
+        ec2_backends[self.account][region].authorize_security_group_ingress(
+            group, "-1", "0", "65535", [], source_groups=[{"GroupId": group}]
+        )
+
+    def ingress(self, region: str, group: str) -> list[Ingress]:
+        found: Any = ec2_backends[self.account][region].get_security_group_from_id(group)
+        return [
+            Ingress(
+                str(rule.ip_protocol),
+                0 if rule.from_port is None else int(rule.from_port),
+                65535 if rule.to_port is None else int(rule.to_port),
+                rule.ip_range.get("CidrIp"),
+                rule.source_group.get("GroupId"),
+            )
+            for rule in (list(found.ingress_rules) if found else [])
+        ]
 
     def subnet(self, region: str, identifier: str) -> Subnet | None:
         try:

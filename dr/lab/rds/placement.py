@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dr.lab.rds import names, windows
+from dr.lab.rds import admission, names, windows
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Instance, ParameterGroup, Region, SubnetGroup, Traits
 from dr.lab.rds.world import World
@@ -120,6 +120,7 @@ def build(world: World, region: Region, traits: Traits, placed: Placement, reque
     port = request.get("Port")
     if port is not None and not 1150 <= port <= 65535:
         raise Fault("InvalidParameterValue", f"Invalid port: {port}. Must be a value from 1150 to 65535.")
+    world.mishaps.require_capacity(region.name, traits.instance_class)
     cluster = world.cluster(region, traits.identifier, traits.resource_id)
     cluster.parameters = placed.parameter_group.settings()
     traits.zone = placed.zone
@@ -140,6 +141,8 @@ def build(world: World, region: Region, traits: Traits, placed: Placement, reque
         maintenance_window=windows.maintenance(request.get("PreferredMaintenanceWindow"), traits.backup_window),
         lifecycle=lifecycle(request),
     )
+    if cluster.gate:
+        cluster.gate.admits = admission.doorkeeper(world, instance)
     region.instances[traits.identifier] = instance
     return instance
 

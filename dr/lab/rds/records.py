@@ -85,6 +85,8 @@ class Instance:
     storage_operation: StorageOperation | None = None
     keyless_since: datetime | None = None
     """When its KMS key was found to be out of reach."""
+    stopped: datetime | None = None
+    """Since when it has been stopped, in machine time."""
     parameters_pending: bool = False
     parameters_applying: int = 0
     """Changes of parameters that are on their way into the running server."""
@@ -96,6 +98,8 @@ class Instance:
     """Shown as PendingModifiedValues."""
     deferred: dict[str, Any] = field(default_factory=dict)
     """Accepted without ApplyImmediately: waits for a maintenance window, or for the next call that applies at once."""
+    deferred_since: datetime | None = None
+    """From when on a maintenance window that opens is theirs; calendar time."""
 
     @property
     def identifier(self) -> str:
@@ -158,6 +162,8 @@ class Snapshot:
     source_region: str | None = None
     source: str | None = None
     queued: bool = False
+    stuck_at: int | None = None
+    """The per cent at which its copy stands still: see the fault `copy-stuck`."""
 
 
 @dataclass
@@ -174,9 +180,20 @@ class Backup:
     retention: int
     key: str | None
     bases: list[Base] = field(default_factory=list)
+    """Oldest first."""
+    taken: int = 0
+    """The number of the newest base ever: numbers are not given again."""
+    floor: datetime | None = None
+    """What lies before this is older than the retention allows to restore; machine time."""
     latest: datetime | None = None
+    night: datetime | None = None
+    """The last backup window that a base was taken in, or was missed in; calendar time."""
+    readers: int = 0
+    """Restores under way: no base may lapse beneath them."""
     source: "Backup | None" = None
     """Set where this is a replica of another region's."""
+    stalled: bool = False
+    """Whether nothing arrives from the source any more: see the fault `backup-replication-stopped`."""
     stop: Event = field(default_factory=Event)
     busy: Lock = field(default_factory=Lock)
     """Held while its bytes are being read for a replica, or removed."""
@@ -187,7 +204,9 @@ class Backup:
 
     @property
     def earliest(self) -> datetime | None:
-        return min((base.earliest for base in self.bases), default=None)
+        """The first second that can be restored: what the oldest base reaches and the retention allows."""
+        reached = min((base.earliest for base in self.bases), default=None)
+        return max(reached, self.floor) if reached and self.floor else reached
 
 
 @dataclass

@@ -31,11 +31,12 @@ def from_snapshot(world: World, region: Region, request: dict[str, Any]) -> Answ
     if snapshot.status != "available" or base is None:
         raise Fault("InvalidDBSnapshotState", f"{snapshot.identifier} is {snapshot.status}: it cannot be restored.")
     _key_usable(world, region, snapshot.traits.key)
+    owner = backups.owner(region, snapshot)
     instance = _instance(world, region, identifier, snapshot.traits, request)
     instances.launch(
         world,
         instance,
-        lambda cluster: recovery.from_base(cluster, base),
+        backups.holding(world, owner, lambda cluster: recovery.from_base(cluster, base)),
         broken="incompatible-restore",
         told=f"Restored from snapshot {snapshot.identifier}",
     )
@@ -56,7 +57,8 @@ def to_point_in_time(world: World, region: Region, request: dict[str, Any]) -> A
         recovery.to_instant(cluster, base, source.archive, instant)
 
     told = f"Restored from DB instance {traits.identifier} to {identifier} at {stamp(instant)}"
-    instances.launch(world, instance, bring_up, broken="incompatible-restore", told=told)
+    held = backups.holding(world, source, bring_up)
+    instances.launch(world, instance, held, broken="incompatible-restore", told=told)
     return {"DBInstance": describe.instance(world, instance)}
 
 
@@ -101,7 +103,7 @@ def _instant(source: Backup, request: dict[str, Any]) -> datetime:
         raise Fault(
             "InvalidParameterCombination", "Exactly one of RestoreTime and UseLatestRestorableTime must be given."
         )
-    if source.earliest is None or source.latest is None:
+    if source.earliest is None or source.latest is None or source.earliest > source.latest:
         raise Fault(
             "InvalidParameterValue",
             f"{source.traits.identifier} cannot be restored to a time yet: its first backup is not finished.",

@@ -4,25 +4,35 @@ import secrets
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from botocore.model import OperationModel
 
+from dr.lab.calendar import Calendar
 from dr.lab.engine import tree
 from dr.lab.engine.account import Account
 from dr.lab.engine.cluster import Machine
 from dr.lab.engine.tls import Authority
+from dr.lab.faults.ledger import Injector
+from dr.lab.outages import Outage
+from dr.lab.passing import Duty
 from dr.lab.rds import (
     automated,
     describe,
     groups,
+    harm,
     instances,
     keyless,
+    losing,
+    maintenance,
     modifying,
+    nights,
     parameters,
     replicas,
     restores,
+    retention,
     snapshots,
     tagging,
     telling,
@@ -88,8 +98,9 @@ class RdsServer:
         self,
         home: Path,
         speed: float = 60.0,
-        keys: KeyRing | None = None,
+        calendar: Calendar | None = None,
         *,
+        keys: KeyRing | None = None,
         binaries: Path | None = None,
         quotas: Quotas | None = None,
     ) -> None:
@@ -97,7 +108,7 @@ class RdsServer:
         home.mkdir(parents=True, exist_ok=True, mode=0o755)
         account.require_passage(home)
         machine = Machine(tree.plant(home, binaries), account, Authority.found(home / "tls"), secrets.token_urlsafe(24))
-        self.world = World(home, speed, machine, keys or Moto())
+        self.world = World(home, speed, machine, keys or Moto(), calendar or Calendar())
         self.wire = Wire()
         self._buckets = {name: Bucket() for name in self.world.regions}
         for region in self.world.regions.values():
@@ -161,6 +172,28 @@ class RdsServer:
                 **clusters.status(here),
             }
 
+    def injectors(self) -> dict[str, Injector]:
+        """Fault of the catalogue -> what injects it here."""
+        return harm.injectors(self.world)
+
+    def lose(self, region: str, outage: Outage | None) -> None:
+        """Let the databases of a region suffer an outage, or none any more."""
+        losing.lose(self.world, region, outage)
+
+    def accepted(self) -> dict[str, int]:
+        """region -> how many connections its databases have taken from clients, also in an outage."""
+        return {name: road.accepted for name, road in self.world.roads.items()}
+
+    def duties(self) -> list[Duty]:
+        """What RDS does by itself, in the order in which it does what is due at one time: the new comes before the old
+        goes."""
+        duties = (nights, maintenance, retention)
+        return [Duty(partial(each.due, self.world), partial(each.perform, self.world)) for each in duties]
+
+    def catch_up(self) -> None:
+        """After an advance."""
+        nights.catch_up(self.world)
+
     def stop(self) -> None:
         """End every server and thread."""
         self.world.end()
@@ -184,6 +217,7 @@ class RdsServer:
             "pid": cluster.pid,
             "replica_of": self.world.arn(tie.source.region, "db", tie.source.identifier) if tie else None,
             "replication": tie.status if tie else None,
+            "connections_accepted": cluster.gate.accepted if cluster.gate else 0,
         }
 
     def _backup(self, shown: Backup) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dr.lab.engine import backup
 from dr.lab.rds import backups, describe, names, paging, placement, states
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Instance, Region, Snapshot, Tags
-from dr.lab.rds.world import World
+from dr.lab.rds.world import Ending, World
 
 Answer = dict[str, Any]
 
@@ -200,6 +200,7 @@ def _copy(world: World, copied: Snapshot, source: Snapshot, turn: threading.Lock
                 # One of the two was deleted in the middle, which fails a copy on AWS too.
                 _copy_failed(world, copied)
                 return
+        _stand_still(world, copied)
     with world.lock:
         if copied.status != "copying":
             shutil.rmtree(copied.directory.parent, ignore_errors=True)
@@ -212,6 +213,17 @@ def _copy(world: World, copied: Snapshot, source: Snapshot, turn: threading.Lock
         copied.size = source.size
         world.move_snapshot(copied, "available")
     world.tell_snapshot(copied, f"Finished copy of snapshot {source.identifier} from {source.region}", "notification")
+
+
+def _stand_still(world: World, copied: Snapshot) -> None:
+    """For as long as copies to this region are stuck."""
+    with world.changed:
+        while (percent := world.mishaps.stuck.get(copied.region)) is not None and copied.status == "copying":
+            if world.stop.is_set():
+                raise Ending
+            copied.stuck_at = percent
+            world.changed.wait(0.5)
+        copied.stuck_at = None
 
 
 def _copy_failed(world: World, copied: Snapshot) -> None:

@@ -90,8 +90,32 @@ DWELL: dict[str, float] = {
 """The least number of AWS's seconds in a state."""
 
 USABLE = frozenset({"available", "storage-optimization"})
-DELETABLE = USABLE | {"stopped", "failed", "incompatible-restore", "incompatible-parameters", KEY_LOST, KEY_GONE}
+UNREACHABLE = frozenset(
+    {
+        KEY_LOST,
+        KEY_GONE,
+        "incompatible-network",
+        "incompatible-option-group",
+        "insufficient-capacity",
+        "restore-error",
+    }
+)
+"""In these nobody gets in; whoever is in stays."""
+DELETABLE = (
+    USABLE
+    | UNREACHABLE - {"incompatible-option-group"}
+    | {"stopped", "failed", "incompatible-restore", "incompatible-parameters", "storage-full"}
+)
+BROKEN = frozenset({"failed", "incompatible-restore", "incompatible-parameters"})
 NO_ENDPOINT = frozenset({"creating", "incompatible-restore"})
+
+ON_DEMAND = UNREACHABLE | {"maintenance", "storage-full", "storage-optimization", "firedrill-unheard-of"}
+"""What an instance is only when somebody asks for it: see the fault `instance-status`. The last one stands for every
+status that AWS has yet to invent."""
+for _status in ON_DEMAND:
+    INSTANCE[_status] = INSTANCE.get(_status, frozenset()) | {"available", "deleting"}
+INSTANCE["available"] |= ON_DEMAND
+INSTANCE["creating"] |= ON_DEMAND
 
 
 def check(table: dict[str, frozenset[str]], name: str, old: str, new: str) -> None:

@@ -43,7 +43,7 @@ def events(world: World, region: Region, request: dict[str, Any]) -> Answer:
     since = begin or until - timedelta(minutes=DEFAULT_MINUTES if minutes is None else minutes)
     if begin and begin > (end or until):
         raise Fault("InvalidParameterCombination", "The start time must be before the end time.")
-    since = max(since, oldest)
+    since = max(since, world.calendar.moment(world.calendar.now - KEPT))
     categories = set(request.get("EventCategories") or [])
     found = [
         (f"{number:09d}", one)

@@ -9,8 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dr.lab.calendar import Calendar
 from dr.lab.engine.cluster import Cluster, Machine
+from dr.lab.engine.gate import Gate, Gatehouse
+from dr.lab.engine.passage import Road
 from dr.lab.rds import names, states
+from dr.lab.rds.mishaps import Mishaps
 from dr.lab.rds.neighbours import ACCOUNT, KeyRing
 from dr.lab.rds.records import Backup, Instance, Occurrence, ParameterGroup, Region, Snapshot
 
@@ -20,17 +24,26 @@ RESTORABLE_EVERY = 300.0
 
 
 class World:
-    """State, and the only ways to change it. `lock` guards every record; the real work is done without it."""
+    """State, and the only ways to change it. `lock` guards every record; the real work is done without it.
 
-    def __init__(self, home: Path, speed: float, machine: Machine, keys: KeyRing) -> None:
+    `now` dates what happens, `calendar` decides what is due: see `dr/lab/calendar.py`.
+    """
+
+    def __init__(self, home: Path, speed: float, machine: Machine, keys: KeyRing, calendar: Calendar) -> None:
         self.home = home
         self.speed = speed
         self.machine = machine
         self.keys = keys
+        self.calendar = calendar
         self.stop = threading.Event()
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.regions = {name: self._region(name) for name in REGIONS}
+        self.mishaps = Mishaps()
+        self.gatehouse = Gatehouse()
+        self.roads = {name: Road() for name in REGIONS}
+        self.lost: set[str] = set()
+        """Regions whose databases are out of reach now, for other regions too."""
         self.copying: dict[str, threading.Lock] = {}
         self._threads: set[threading.Thread] = set()
 
@@ -49,6 +62,7 @@ class World:
 
     @property
     def now(self) -> datetime:
+        """Machine time, the data plane's: comparable with what the databases and every answer date."""
         return datetime.now(UTC)
 
     def arn(self, region: str, kind: str, name: str) -> str:
@@ -59,7 +73,10 @@ class World:
         return aws_seconds / self.speed
 
     def cluster(self, region: Region, identifier: str, resource_id: str) -> Cluster:
-        return Cluster(self.machine, region.directory / "instances" / resource_id, region.endpoint(identifier))
+        """A server to be, with the gate that its clients will pass."""
+        directory = region.directory / "instances" / resource_id
+        gate = Gate(self.gatehouse, self.roads[region.name])
+        return Cluster(self.machine, directory, region.endpoint(identifier), gate=gate)
 
     def event(
         self, region: str, kind: str, identifier: str, message: str, *categories: str, arn_kind: str = "db"
@@ -166,6 +183,7 @@ class World:
         for region in self.regions.values():
             for aurora in region.clusters.live.values():
                 aurora.door.close()
+        self.gatehouse.close()
 
     def _clusters(self) -> list[Cluster]:
         """Every server: of the instances, and those that stand in where a DB cluster has none."""
