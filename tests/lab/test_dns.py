@@ -5,6 +5,7 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 import dns.flags
@@ -14,7 +15,6 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import dns.resolver
-import dns.rrset
 import pytest
 
 from dr.lab.dns.answering import Answers
@@ -28,6 +28,7 @@ from tests.lab.front_fixtures import eventually
 SPEED = 6000.0
 APEX = "example.test."
 DATABASE = "receipts.cabc.eu-west-1.rds.amazonaws.com"
+BREAKING = "breaking.rds.amazonaws.com"
 SOA = Record(APEX, "SOA", 900, ("ns.example.test. admin.example.test. 1 7200 900 1209600 86400",))
 NS = Record(APEX, "NS", 172800, ("ns-1.awsdns.test.", "ns-2.awsdns.test."))
 
@@ -79,7 +80,7 @@ class Names:
     def __init__(self) -> None:
         self.ill: set[str] = set()
         self.zones = Zones(SPEED)
-        answers = Answers(self.zones, lambda check: check not in self.ill, lambda host: host == DATABASE)
+        answers = Answers(self.zones, lambda check: check not in self.ill, self._resolves)
         self.server = DnsServer(answers, Health("000000000000", SPEED), SPEED)
         for identifier, apex, private, records in (
             ("Z1", APEX, False, RECORDS),
@@ -89,6 +90,12 @@ class Names:
             change = self.zones.submit(identifier, Zone.of(identifier, apex, private, records))
         self.server.start()
         eventually(lambda: self.zones.in_sync(change))
+
+    @staticmethod
+    def _resolves(host: str) -> bool:
+        if host == BREAKING:
+            raise ZeroDivisionError("this is what the test wants to see in the log")
+        return host == DATABASE
 
     def port(self, which: str = "authority") -> int:
         return int(self.server.addresses()[which].rpartition(":")[2])
@@ -179,6 +186,10 @@ def test_what_nobody_here_knows_is_refused_and_private_zones_are_not_for_the_pub
     assert names.ask("db.inside.test.").rcode() == dns.rcode.REFUSED
     assert names.ask("example.org.", which="resolver").rcode() == dns.rcode.SERVFAIL
     assert values(names.ask("db.inside.test.", which="resolver")) == ["127.0.7.1"]
+
+
+def test_the_resolver_does_not_take_a_referral_for_an_answer_of_nothing(names: Names) -> None:
+    assert names.ask("host.child", which="resolver").rcode() == dns.rcode.SERVFAIL
 
 
 def test_a_databases_name_leads_here_while_it_has_an_endpoint(names: Names) -> None:
@@ -275,10 +286,39 @@ def test_garbage_kills_nothing(names: Names) -> None:
     assert values(dns.query.tcp(query, "127.0.0.1", timeout=5, port=names.port())) == ["127.0.0.1", "127.0.0.2"]
 
 
-def test_a_header_that_cannot_be_read_on_is_a_format_error(names: Names) -> None:
+@pytest.mark.parametrize("which", ["authority", "resolver"])
+def test_what_breaks_inside_is_a_failure_for_one_and_nothing_for_the_next(
+    names: Names, which: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    query = dns.message.make_query(f"{BREAKING}.", "A")
+    for ask in (dns.query.udp, dns.query.tcp):
+        answer = ask(query, "127.0.0.1", timeout=5, port=names.port(which))
+        assert answer.rcode() == dns.rcode.SERVFAIL
+    assert capfd.readouterr().err.count("this is what the test wants to see in the log") >= 2
+    assert values(names.ask("plain", which=which)) == ["127.0.0.1", "127.0.0.2"]
+
+
+def test_many_who_connect_and_say_nothing_keep_nobody_out_for_longer_than_they_stay(names: Names) -> None:
+    query = dns.message.make_query(f"plain.{APEX}", "A")
+    with ExitStack() as silent:
+        for _ in range(220):
+            silent.enter_context(socket.create_connection(("127.0.0.1", names.port()), timeout=5))
+        assert values(names.ask("plain")) == ["127.0.0.1", "127.0.0.2"]
+    eventually(lambda: _by_stream(names, query) == ["127.0.0.1", "127.0.0.2"])
+
+
+def _by_stream(names: Names, query: dns.message.Message) -> list[str] | None:
+    try:
+        return values(dns.query.tcp(query, "127.0.0.1", timeout=5, port=names.port()))
+    except (EOFError, OSError):
+        return None  # there are too many still
+
+
+@pytest.mark.parametrize("tail", [b"\x3f", b"\xc0\x0c\x00\x01\x00\x01"], ids=["cut off", "a name that leads to itself"])
+def test_a_header_that_cannot_be_read_on_is_a_format_error(names: Names, tail: bytes) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(5)
-        client.sendto(b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x3f", ("127.0.0.1", names.port()))
+        client.sendto(b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + tail, ("127.0.0.1", names.port()))
         answer = client.recv(512)
     assert answer[:2] == b"\x12\x34"
     assert answer[3] & 0x0F == dns.rcode.FORMERR

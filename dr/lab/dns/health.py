@@ -1,8 +1,8 @@
 """Health checks: who is looked at, how often, and what follows from what was seen.
 
 The configurations are the simulated Route 53's; what is seen is kept here. Source of the rules: botocore's model of
-HealthCheckConfig, and the Route 53 developer guide, "How Amazon Route 53 determines whether a health check is healthy".
-One checker looks, where AWS has several regions' checkers vote.
+HealthCheckConfig. One checker looks; AWS has several regions' vote, and more than 18 % of them must find an endpoint
+healthy (Route 53 developer guide). Assumed: a new health check passes until enough was seen.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from moto.route53.models import HealthCheck, route53_backends
 from dr.lab.dns.probes import Seen, Target, look
 
 CHECKER_REGION, CHECKER_ADDRESS = "us-east-1", "127.0.0.1"
+"""Of the one checker there is here."""
 ENDPOINTS = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
 _DEEPEST = 8
 _SHORTEST_PAUSE = 0.02
@@ -69,7 +70,7 @@ class Health:
             self._loop.call_soon_threadsafe(self._begin, identifier)
 
     def healthy(self, identifier: str, depth: int = 0) -> bool:
-        """Whether a health check passes. One that was deleted says nothing against its record."""
+        """Whether a health check passes. Assumed: one that was deleted says nothing against its record."""
         check = self._checks.get(identifier)
         if check is None or depth > _DEEPEST:
             return True
@@ -108,13 +109,11 @@ class Health:
 
 
 def _target(check: HealthCheck) -> Target:
-    kind = str(check.type_)
-    default = 443 if kind.startswith("HTTPS") else 80
     return Target(
-        kind=kind,
+        kind=str(check.type_),
         address=check.ip_address,
         host=check.fqdn,
-        port=int(check.port or default),
+        port=int(check.port),
         path=check.resource_path or "/",
         search=check.search_string or "",
     )

@@ -1,14 +1,16 @@
 """One look at an endpoint, as Route 53's health checkers take it.
 
-Source of what counts as healthy: Route 53 developer guide, "How Amazon Route 53 determines whether a health check is
-healthy": a TCP connection within ten seconds; for HTTP and HTTPS within four, then a status of 2xx or 3xx within two
-more; for a string match the string within the first 5,120 bytes of the body. A certificate is not validated.
+Source of what counts as healthy: botocore's model of HealthCheckConfig: a TCP connection; for HTTP and HTTPS a status
+of 2xx or 3xx; for a string match the string within the first 5,120 bytes of the body. Assumed: the seconds within which
+each of them must come, that a string match needs such a status too, that no certificate is validated, and the wording
+of what is told of a look.
 
-Nothing but loopback is connected to. AWS's checkers refuse exactly those addresses; the lab must not reach any other.
+Nothing but loopback is connected to. AWS's checkers refuse local and private addresses; the lab must not reach others.
 """
 
 import asyncio
 import ipaddress
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +18,12 @@ from dataclasses import dataclass
 from dr.lab.dns.records import Unreadable
 
 CONNECT_TCP, CONNECT_HTTP, ANSWER = 10.0, 4.0, 2.0
-"""AWS's seconds."""
+"""AWS's seconds. Assumed: ten for a TCP check to connect; four for an HTTP check, and two more for its answer."""
 SHORTEST = 0.5
 """Seconds here that any endpoint is given, however fast the lab's time passes: the endpoint lives in real time."""
 SEARCHED = 5120
 _HEAD = 16_384
+"""Bytes of an answer's head that are read at most."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ async def look(target: Target, address_of: Callable[[str], str | None], speed: f
         return await _judge(target, address, speed)
     except TimeoutError:
         return Seen(False, "Failure: Connection timed out. The endpoint or the internet connection is down")
-    except (OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as problem:
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as problem:
         return Seen(False, f"Failure: {problem or type(problem).__name__}")
 
 
@@ -104,7 +107,7 @@ def _request(target: Target, address: str) -> bytes:
 async def _read(target: Target, address: str, reader: asyncio.StreamReader) -> Seen:
     head = await reader.readuntil(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
-    if not words[0].startswith("HTTP/") or len(words) < 2 or not words[1].isdecimal():
+    if not words[0].startswith("HTTP/") or len(words) < 2 or not re.fullmatch("[0-9]{3}", words[1]):
         return Seen(False, "Failure: The endpoint did not answer with HTTP")
     status = int(words[1])
     told = f"HTTP Status Code {status}, {words[2] if len(words) > 2 else ''}. Resolved IP: {address}"

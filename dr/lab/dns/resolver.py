@@ -70,8 +70,9 @@ class Resolver:
             if held is not None and (kind == type_ or held.answer):
                 return held
         reply = self._answers.reply(name, type_, private=True)
-        if reply.rcode == dns.rcode.REFUSED:
-            return Reply(dns.rcode.SERVFAIL, authoritative=False)  # nobody here knows the name, and nobody is asked
+        if not reply.authoritative:
+            # Nobody here knows the name, or it was handed to servers elsewhere; and nobody else is asked.
+            return Reply(dns.rcode.SERVFAIL, authoritative=False)
         if not reply.answer:
             self._remember((name, type_), reply, min((rrset.ttl for rrset in reply.authority), default=0))
             return reply

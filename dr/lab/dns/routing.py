@@ -37,7 +37,10 @@ def choose(group: Group, healthy: Healthy) -> Group:
 
 
 def _weighted(group: Group, healthy: Healthy) -> Record:
-    """By chance and weight; zero is considered only where all weights are zero, or all others are unhealthy."""
+    """By chance and weight; zero is considered only where all weights are zero, or all others are unhealthy.
+
+    Assumed: the latter, for which the model refers to a guide that was not at hand.
+    """
     heavy = [one for one in group if one.weight]
     light = [one for one in group if not one.weight]
     well = [one for one in heavy if healthy(one)] or [one for one in light if healthy(one)] or heavy or light

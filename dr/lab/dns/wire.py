@@ -5,7 +5,6 @@ Source: RFC 1035 (messages), RFC 6891 (EDNS), RFC 2181 section 9 (truncation).
 
 from collections.abc import Callable
 
-import dns.edns
 import dns.exception
 import dns.flags
 import dns.message

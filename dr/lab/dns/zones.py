@@ -17,7 +17,7 @@ import dns.name
 from dr.lab.dns.records import Record, wire_name
 
 PROPAGATION = 30.0
-"""AWS's seconds from PENDING to INSYNC; AWS says that it is within 60 seconds under normal conditions."""
+"""AWS's seconds from PENDING to INSYNC. Source: botocore's model, which says "generally within 60". Assumed: 30."""
 
 Group = tuple[Record, ...]
 
@@ -97,7 +97,11 @@ class Zones:
             return self._known.get(identifier)
 
     def holding(self, name: dns.name.Name, *, private: bool) -> Zone | None:
-        """The zone that is responsible for a name: the most specific one, private before public, old before new."""
+        """The zone that is responsible for a name: the most specific one, private before public, old before new.
+
+        Assumed: a private zone goes before a public one of the same name only. Zones of one name are told apart on AWS
+        by their name servers; here there is one for all of them.
+        """
         with self._lock:
             self._arrive()
             held = [zone for zone in self._known.values() if name.is_subdomain(zone.name)]
