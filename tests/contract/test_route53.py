@@ -131,6 +131,8 @@ def test_a_cname_stands_alone_and_never_at_the_apex(zone: HostedZone) -> None:
     cname = {"Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": zone.at("elsewhere")}]}
     for name in (zone.name, zone.at("taken")):
         zone.refused("InvalidChangeBatch", ("CREATE", {"Name": name, **cname}))
+    two = cname | {"ResourceRecords": [{"Value": zone.at(label)} for label in ("here", "there")]}
+    zone.refused("InvalidChangeBatch", ("CREATE", {"Name": zone.at("two"), **two}))
     zone.change(("DELETE", zone.a("taken", "127.0.0.1")), ("CREATE", {"Name": zone.at("taken"), **cname}))
 
 
@@ -159,12 +161,15 @@ def test_a_batch_holds_a_thousand_records_and_an_upserted_one_counts_twice(zone:
 
 
 @pytest.mark.behaviour("R53-ALIAS-TARGET-EXISTS")
-def test_an_alias_within_a_zone_needs_its_target(zone: HostedZone) -> None:
-    def alias(target: str) -> dict[str, Any]:
-        leads = {"HostedZoneId": zone.id, "DNSName": zone.at(target), "EvaluateTargetHealth": False}
+def test_an_alias_needs_a_target_in_its_own_zone(zone: HostedZone) -> None:
+    def alias(target: str, holder: HostedZone = zone) -> dict[str, Any]:
+        leads = {"HostedZoneId": holder.id, "DNSName": holder.at(target), "EvaluateTargetHealth": False}
         return {"Name": zone.at("alias"), "Type": "A", "AliasTarget": leads}
 
     zone.refused("InvalidChangeBatch", ("CREATE", alias("nobody")))
+    with hosted_zone(zone.cloud, zone.client) as other:
+        other.put(other.a("somebody", "127.0.0.1"))
+        zone.refused("InvalidChangeBatch", ("CREATE", alias("somebody", other)))
     zone.put(zone.a("somebody", "127.0.0.1", ttl=77), alias("somebody"))
     (answer,) = zone.ask("alias").answer
     assert (answer.ttl, [str(one) for one in answer]) == (77, ["127.0.0.1"])

@@ -2,16 +2,17 @@
 
 The words are those of RFC 1034 and RFC 2308: a name that does not exist is NXDOMAIN, a name without records of this
 type is an empty answer, and both carry the zone's SOA, which says how long a resolver may remember it.
+
+Source of what an alias stands for: botocore's model of AliasTarget. Assumed: a question for ANY is answered as RFC 8482
+proposes.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import dns.flags
 import dns.name
 import dns.rcode
 import dns.rdata
-import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
@@ -21,7 +22,7 @@ from dr.lab.dns.zones import Group, Zone, Zones
 
 DATABASES = dns.name.from_text("rds.amazonaws.com.")
 DATABASE_TTL = 5
-"""Assumed: the addresses of RDS endpoints are given for five seconds."""
+"""Assumed: an RDS endpoint is answered with an address for five seconds, and with no CNAME on the way."""
 _DATABASE_SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 60"
 _WILDCARD = dns.name.from_text("*", None)
 _LONGEST_CHAIN = 8
@@ -142,26 +143,24 @@ class Answers:
         return dns.rrset.from_rdata_list(name, min(ttls), rdatas) if rdatas else None
 
     def _target(self, zone: Zone, record: Record, type_: dns.rdatatype.RdataType, depth: int) -> dns.rrset.RRset | None:
-        """What an alias stands for: another record of its zone, or of another zone that is answered from here."""
-        if record.alias is None or depth >= _LONGEST_CHAIN:
+        """What an alias stands for: another record of its zone. One for a service of AWS stands for nothing here."""
+        if record.alias is None or record.alias.zone != zone.identifier or depth >= _LONGEST_CHAIN:
             return None
         name = wire_name(record.alias.target)
-        home = zone if record.alias.zone == zone.identifier else self._zones.zone(record.alias.zone)
-        source = self._source(home, name) if home is not None and name.is_subdomain(home.name) else None
-        if home is None or source is None:
+        source = self._source(zone, name) if name.is_subdomain(zone.name) else None
+        if source is None:
             return None
-        return self._rrset(home, name, home.records(source, dns.rdatatype.to_text(type_)), type_, depth + 1)
+        return self._rrset(zone, name, zone.records(source, dns.rdatatype.to_text(type_)), type_, depth + 1)
 
     def _well(self, zone: Zone, record: Record, depth: int = 0) -> bool:
         """Whether a record may be named: its health check, and for an alias that evaluates it its target's."""
         if record.health_check and not self._healthy(record.health_check):
             return False
         alias = record.alias
-        if alias is None or not alias.evaluate_health or depth >= _LONGEST_CHAIN:
+        if alias is None or alias.zone != zone.identifier or not alias.evaluate_health or depth >= _LONGEST_CHAIN:
             return True
-        home = zone if alias.zone == zone.identifier else self._zones.zone(alias.zone)
-        group = home.records(wire_name(alias.target), record.type) if home is not None else ()
-        return not group or any(self._well(home or zone, one, depth + 1) for one in group)
+        group = zone.records(wire_name(alias.target), record.type)
+        return not group or any(self._well(zone, one, depth + 1) for one in group)
 
     def _database(self, asked: dns.name.Name, type_: dns.rdatatype.RdataType) -> Reply:
         """The name of a database: it leads to this machine while RDS shows it as an endpoint, and else to nothing."""

@@ -70,7 +70,8 @@ class Route53:
         with _Working(self, identifier), self._lock:
             zone = self._zone(identifier)
             current = [from_simulated(one) for one in zone.rrsets]
-            after = apply(identifier, canonical(zone.name), current, asked, self._backend.health_checks.__contains__)
+            apex, hosted, checks = canonical(zone.name), self._backend.zones, self._backend.health_checks
+            after = apply(identifier, apex, current, asked, hosted=hosted, checks=checks)
             zone.rrsets = [to_simulated(one) for one in after]
             change = self._submit(zone)
         return self._told("ChangeResourceRecordSetsResponse", {"ChangeInfo": self._info(change)})

@@ -4,7 +4,7 @@ Source of the rules: botocore's model of ChangeResourceRecordSets, ResourceRecor
 guide, "DNSLimitations", for the quotas. The messages are AWS's in kind; their exact wording is not promised by AWS.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable
 
 from dr.lab.dns.records import Record, Unreadable, wire_name
 from dr.lab.front.route53_reading import Asked, Wrong
@@ -16,21 +16,30 @@ _Sets = dict[tuple[str, str, str | None], Record]
 
 
 def apply(
-    zone: str, apex: str, current: Iterable[Record], asked: list[Asked], checked: Callable[[str], bool]
+    zone: str,
+    apex: str,
+    current: Iterable[Record],
+    asked: list[Asked],
+    *,
+    hosted: Container[str],
+    checks: Container[str],
 ) -> list[Record]:
     """The records of the zone after the batch, in the order in which they came.
 
-    `zone` is its identifier, `apex` its name; `checked` tells whether a health check exists. Raises Wrong for the whole
-    batch when any part of it is wrong.
+    `zone` is its identifier, `apex` its name; `hosted` holds the identifiers of all hosted zones, `checks` those of all
+    health checks. Raises Wrong for the whole batch when any part of it is wrong.
     """
     _check_size(asked)
     for one in asked:
-        if one.action != "DELETE" and one.record.health_check and not checked(one.record.health_check):
+        if one.action != "DELETE" and one.record.health_check and one.record.health_check not in checks:
             raise Wrong("NoSuchHealthCheck", f"No health check exists with the ID {one.record.health_check}.", 404)
     sets: _Sets = {record.key: record for record in current}
     wrong: list[str] = []
     for one in asked:
+        alias = one.record.alias
         complaint = _readable(one.record, apex) or _change(sets, one)
+        if alias and alias.zone != zone and alias.zone in hosted:
+            complaint = f"An alias cannot reference a record of a different hosted zone, {alias.zone}"
         if complaint:
             wrong.append(complaint)
     if not wrong:
@@ -57,6 +66,8 @@ def _readable(record: Record, apex: str) -> str | None:
         return f"FATAL problem: {problem} encountered with '{record.name[:100]}'"
     if not inside:
         return f"RRSet with DNS name {record.name} is not permitted in zone {apex}"
+    if record.type in ("CNAME", "SOA") and len(record.values) > 1:
+        return f"Invalid Resource Record: a {record.type} record has one value, not {len(record.values)}"
     try:
         record.rdatas()
     except Unreadable as problem:
