@@ -124,10 +124,25 @@ def test_a_health_check_is_made_once_for_each_reference(zone: HostedZone) -> Non
     made = create(CallerReference=reference, HealthCheckConfig=config)["HealthCheck"]["Id"]
     try:
         assert create(CallerReference=reference, HealthCheckConfig=config)["HealthCheck"]["Id"] == made
-        other = {"CallerReference": reference, "HealthCheckConfig": config | {"Port": 80}}
-        zone.cloud.refused("HealthCheckAlreadyExists", create, **other)
+        for changed in ({"Port": 80}, {"FailureThreshold": 5}):
+            other = {"CallerReference": reference, "HealthCheckConfig": config | changed}
+            zone.cloud.refused("HealthCheckAlreadyExists", create, **other)
     finally:
         zone.client.delete_health_check(HealthCheckId=made)
+    zone.cloud.refused("HealthCheckAlreadyExists", create, CallerReference=reference, HealthCheckConfig=config)
+
+
+@pytest.mark.behaviour("R53-CHECK-VERSION")
+def test_an_update_of_a_health_check_may_name_the_version_that_it_knows(zone: HostedZone) -> None:
+    config = {"Type": "TCP", "IPAddress": "1.1.1.1", "Port": 443, "Disabled": True}
+    made = zone.client.create_health_check(CallerReference=zone.cloud.name("version"), HealthCheckConfig=config)
+    change = {"HealthCheckId": made["HealthCheck"]["Id"], "HealthCheckVersion": 1, "FailureThreshold": 5}
+    try:
+        updated = zone.client.update_health_check(**change)["HealthCheck"]
+        assert (updated["HealthCheckVersion"], updated["HealthCheckConfig"]["FailureThreshold"]) == (2, 5)
+        zone.cloud.refused("HealthCheckVersionMismatch", zone.client.update_health_check, **change)
+    finally:
+        zone.client.delete_health_check(HealthCheckId=change["HealthCheckId"])
 
 
 class _Endpoint(HTTPServer):

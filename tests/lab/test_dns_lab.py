@@ -103,6 +103,31 @@ def test_a_malformed_request_is_refused_in_route_53s_words(home: Home, body: byt
     assert caught.value.response["Error"]["Code"] == "InvalidInput"
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"<IPAddress>nonsense</IPAddress>",
+        b"<Port>65536</Port>",
+        b"<Port>" + b"9" * 5000 + b"</Port>",
+        b"<FailureThreshold>0</FailureThreshold>",
+        b"<ChildHealthChecks><ChildHealthCheck><a/></ChildHealthCheck></ChildHealthChecks>",
+        b"<ResetElements><ResettableElementName>ResourcePath</ResettableElementName></ResetElements>",
+    ],
+)
+def test_a_health_check_is_not_updated_to_what_cannot_be_looked_at(home: Home, wrong: bytes) -> None:
+    route53 = client(home, "route53")
+    config = {"Type": "HTTPS", "IPAddress": "127.0.0.1", "Disabled": True}
+    made = route53.create_health_check(CallerReference=repr(wrong), HealthCheckConfig=config)["HealthCheck"]
+    assert made["HealthCheckConfig"]["Port"] == 443
+    body = b"<UpdateHealthCheckRequest>" + wrong + b"</UpdateHealthCheckRequest>"
+    broken = client(home, "route53")
+    broken.meta.events.register("before-call.route53.*", lambda params, **_: params.update(body=body))
+    with pytest.raises(ClientError) as caught:
+        broken.update_health_check(HealthCheckId=made["Id"])
+    assert caught.value.response["Error"]["Code"] == "InvalidInput"
+    assert route53.get_health_check(HealthCheckId=made["Id"])["HealthCheck"] == made
+
+
 def test_no_port_is_left_open() -> None:
     with lab() as home:
         ports = [int(address.rpartition(":")[2]) for address in life.status(home)["dns"].values()]

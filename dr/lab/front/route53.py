@@ -12,7 +12,7 @@ from typing import Any
 
 import dns.rcode
 import dns.rdatatype
-from moto.route53.models import FakeZone, RecordSet, route53_backends
+from moto.route53.models import FakeZone, HealthCheck, RecordSet, route53_backends
 
 from dr.lab.dns.answering import Answers
 from dr.lab.dns.health import Health
@@ -22,7 +22,7 @@ from dr.lab.front import refusals, xml
 from dr.lab.front.exchange import Answer, Headers, Request
 from dr.lab.front.keys import ACCOUNT
 from dr.lab.front.route53_batch import apply
-from dr.lab.front.route53_checks import check_creation, observed, timestamp
+from dr.lab.front.route53_checks import check_update, creation, observed, timestamp
 from dr.lab.front.route53_listing import page
 from dr.lab.front.route53_reading import Wrong, batch, document, text
 from dr.lab.front.simulated import Simulated
@@ -53,6 +53,8 @@ class Route53:
         self._bucket = _Bucket(PER_SECOND * speed)
         self._lock = threading.Lock()
         self._busy: set[str] = set()
+        self._checks_made: dict[str, tuple[dict[str, Any], str]] = {}
+        """caller reference -> settings and identifier of every health check ever made, also of deleted ones"""
 
     def answer(self, request: Request) -> Answer:
         try:
@@ -112,29 +114,44 @@ class Route53:
         return self._told("GetChangeResponse", {"ChangeInfo": self._info(change)})
 
     def _create_check(self, request: Request, _: str) -> Answer:
+        checks = self._backend.health_checks
         with self._lock:
-            there = check_creation(request.body, self._backend)
-            if there:
-                path = f"/2013-04-01/healthcheck/{there}"
+            reference, settings = creation(request.body, checks)
+            if reference in self._checks_made:
+                before, identifier = self._checks_made[reference]
+                if before != settings or identifier not in checks:
+                    message = f"A health check with the reference {reference} exists, or did."
+                    raise Wrong("HealthCheckAlreadyExists", message, 409)
+                path = f"/2013-04-01/healthcheck/{identifier}"
                 return self._simulated.answer("route53", Request("GET", path, request.headers, b"", request.id))
-            before = set(self._backend.health_checks)
+            known = set(checks)
             answer = self._simulated.answer("route53", request)
-            made = set(self._backend.health_checks) - before
-        for identifier in made:
-            self._health.watch(identifier)
+            for identifier in set(checks) - known:
+                self._checks_made[reference] = (settings, identifier)
+                if "Port" not in settings and settings["Type"].startswith("HTTPS"):
+                    checks[identifier].port = 443  # the simulated service takes 80, whatever the protocol
+                    answer = Answer(answer.status, answer.headers, answer.body.replace(b">80</Port>", b">443</Port>"))
+                self._health.watch(identifier)
         return answer
 
+    def _update_check(self, request: Request, identifier: str) -> Answer:
+        check = self._check(identifier)
+        with self._lock:
+            check_update(request.body, check, self._backend.health_checks)
+            check.health_check_version += 1
+            return self._simulated.answer("route53", request)
+
     def _delete_check(self, request: Request, identifier: str) -> Answer:
-        self._require_check(identifier)
+        self._check(identifier)
         return self._simulated.answer("route53", request)
 
     def _check_status(self, _: Request, identifier: str) -> Answer:
-        self._require_check(identifier)
+        self._check(identifier)
         seen = self._health.observations(identifier)
         return _answer(observed("GetHealthCheckStatusResponse", NAMESPACE, seen))
 
     def _check_failure(self, _: Request, identifier: str) -> Answer:
-        self._require_check(identifier)
+        self._check(identifier)
         seen = self._health.observations(identifier, failures=True)
         return _answer(observed("GetHealthCheckLastFailureReasonResponse", NAMESPACE, seen))
 
@@ -171,9 +188,11 @@ class Route53:
             raise Wrong("NoSuchHostedZone", f"No hosted zone found with ID: {identifier}", 404)
         return zone
 
-    def _require_check(self, identifier: str) -> None:
-        if identifier not in self._backend.health_checks:
+    def _check(self, identifier: str) -> HealthCheck:
+        check = self._backend.health_checks.get(identifier)
+        if check is None:
             raise Wrong("NoSuchHealthCheck", f"No health check exists with the ID {identifier}.", 404)
+        return check
 
     def _submit(self, zone: FakeZone) -> Change:
         records = [from_simulated(one) for one in zone.rrsets]
@@ -237,7 +256,7 @@ class _Bucket:
 
 
 def _first_records(zone: FakeZone) -> list[RecordSet]:
-    """What every zone begins with; the simulated ones cannot be read back."""
+    """What every zone begins with; the simulated ones cannot be read back. Assumed: the numbers in them."""
     delegated = zone.delegation_set.name_servers if zone.delegation_set else [NAME_SERVER]
     name, servers = canonical(zone.name), tuple(f"{one}." for one in delegated)
     authority = f"{servers[0]} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
@@ -267,6 +286,7 @@ _OPERATIONS: tuple[tuple[str, re.Pattern[str], _Operation], ...] = (
     ("GET", _path("change/ID"), Route53._get_change),
     ("GET", _path("testdnsanswer"), Route53._test_answer),
     ("POST", _path("healthcheck"), Route53._create_check),
+    ("POST", _path("healthcheck/ID"), Route53._update_check),
     ("DELETE", _path("healthcheck/ID"), Route53._delete_check),
     ("GET", _path("healthcheck/ID/status"), Route53._check_status),
     ("GET", _path("healthcheck/ID/lastfailurereason"), Route53._check_failure),

@@ -10,6 +10,8 @@ from dr.lab.dns.records import Record, canonical
 from dr.lab.front.route53_reading import Wrong
 
 MOST_ITEMS = 300
+_MOST_DIGITS = 40
+"""Python does not read numbers of any length."""
 
 _Place = tuple[str, str, str]
 
@@ -20,7 +22,7 @@ def page(records: list[Record], asked: dict[str, str]) -> dict[str, Any]:
     if (type_ and not name) or (identifier and not type_):
         raise Wrong("InvalidInput", "The input is not valid: a type needs a name, and an identifier both of them.")
     given = asked.get("maxitems", str(MOST_ITEMS))
-    if not given.isdecimal() or int(given) < 1:
+    if not given.isdecimal() or len(given) > _MOST_DIGITS or int(given) < 1:
         raise Wrong("InvalidInput", f"MaxItems must be a number above zero, not {given[:40]!r}.")
     most = min(int(given), MOST_ITEMS)
     start = (_turned(canonical(name)), type_, identifier) if name else ("", "", "")

@@ -8,6 +8,8 @@ from dr.lab.front import xml
 
 _LONGEST_TTL = 2**31 - 1
 _HEAVIEST = 255
+_LONGEST_NUMBER = 40
+"""Digits and blanks; Python does not read numbers of any length."""
 _LOCATION = ("ContinentCode", "CountryCode", "SubdivisionCode")
 
 
@@ -57,7 +59,7 @@ def number(node: dict[str, Any], name: str, low: int, high: int) -> int | None:
     found = text(node, name)
     if found is None:
         return None
-    if not found.strip().isdecimal() or not low <= int(found) <= high:
+    if not found.strip().isdecimal() or len(found) > _LONGEST_NUMBER or not low <= int(found) <= high:
         raise Wrong("InvalidInput", f"Invalid XML ; {name} must be from {low} to {high}, not {found[:40]!r}")
     return int(found)
 
@@ -96,7 +98,8 @@ def _record(node: dict[str, Any], action: str) -> Record:
     if not name or type_ not in TYPES:
         raise Wrong("InvalidInput", f"Invalid XML ; a record set needs a name and one of the types {', '.join(TYPES)}")
     values = tuple(
-        text(one, "Value") or "" for one in several(node, "ResourceRecords", "ResourceRecord") if isinstance(one, dict)
+        (text(one, "Value") or "") if isinstance(one, dict) else ""
+        for one in several(node, "ResourceRecords", "ResourceRecord")
     )
     alias = _alias(section(node, "AliasTarget")) if "AliasTarget" in node else None
     ttl = number(node, "TTL", 0, _LONGEST_TTL)
