@@ -69,7 +69,7 @@ class Record:
         return next((policy for policy, chosen in told.items() if chosen), "simple")
 
     def same_as(self, other: "Record") -> bool:
-        """Whether two describe the same set, in whatever order its values stand: what DELETE must match."""
+        """Whether two describe the same set: what DELETE must match. Assumed: in any order of the values."""
         mine, others = (replace(one, values=tuple(sorted(one.values))) for one in (self, other))
         return mine == others
 
@@ -79,13 +79,13 @@ class Record:
 
 
 def canonical(name: str) -> str:
-    """A name as Route 53 keeps it: lower case, with a final dot, the asterisk as its octal code."""
+    """A name as Route 53 keeps it, with a final dot. Assumed: in lower case, and the asterisk as its octal code."""
     lowered = name.lower()
     return (lowered if lowered.endswith(".") else lowered + ".").replace("*", r"\052")
 
 
 def wire_name(name: str) -> dns.name.Name:
-    """A name as DNS has it. Raises Unreadable. Route 53 escapes in octal, zone files in decimal."""
+    """A name as DNS has it. Raises Unreadable. Assumed: Route 53 escapes in octal, where zone files do in decimal."""
     decimal = _OCTAL.sub(lambda found: f"\\{int(found[1], 8) & 255:03d}", name)
     try:
         return dns.name.from_text(decimal).canonicalize()

@@ -1,7 +1,8 @@
 """What a batch of changes makes of a zone's records: all of it, or nothing and the list of what is wrong.
 
 Source of the rules: botocore's model of ChangeResourceRecordSets, ResourceRecordSet and AliasTarget; Route 53 developer
-guide, "DNSLimitations", for the quotas. The messages are AWS's in kind; their exact wording is not promised by AWS.
+guide, "DNSLimitations", for the quotas. Assumed: the wording of the messages, which AWS does not promise, and the code
+InvalidChangeBatch where the model names a constraint and no code for it.
 """
 
 from collections.abc import Container, Iterable
