@@ -230,7 +230,7 @@ def slow(cloud: Cloud) -> Iterator[Any]:
         yield cloud.client("route53")
         return
     with front_fixtures.lab(speed=1.0) as home:
-        yield front_fixtures.client(home, "route53")
+        yield Cloud(home, 1.0).client("route53")
 
 
 @pytest.mark.behaviour("R53-FIVE-IN-A-SECOND")
