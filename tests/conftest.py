@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--aws", action="store_true", help="Run the contract suite against the real account of your credentials."
     )
+
+
+def pytest_configure() -> None:
+    """A shell starts background jobs deaf to Ctrl-C, and every child inherits that: here Ctrl-C must be heard."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
