@@ -58,7 +58,7 @@ def segments(lab: RdsLab, region: str = PRIMARY) -> list[str]:
     return sorted(path.name for path in found if len(path.name) == 24)
 
 
-def test_five_nights(lab: RdsLab, passing: Passing) -> None:
+def test_three_nights(lab: RdsLab, passing: Passing) -> None:
     made = lab.create("books", BackupRetentionPeriod=2, PreferredBackupWindow="03:00-03:30")
     with lab.enter(made) as master:
         master.execute("create table seen (id int primary key, at timestamptz not null default clock_timestamp())")
@@ -72,7 +72,7 @@ def test_five_nights(lab: RdsLab, passing: Passing) -> None:
     # A row, a whole second and a row in every night: which of the seconds can be restored, and is it exact?
     instants: list[tuple[datetime, list[int]]] = []
     events = []
-    for _ in range(5):
+    for _ in range(3):
         insert(lab, made)
         instant = whole_second_after(datetime.now(UTC))
         instants.append((instant, rows(lab, made)))
@@ -80,14 +80,14 @@ def test_five_nights(lab: RdsLab, passing: Passing) -> None:
         insert(lab, made)
         events += advance(passing, DAY)
     kinds = [event["kind"] for event in events]
-    assert (kinds.count("snapshot taken"), kinds.count("snapshot lapsed")) == (5, 4)
+    assert (kinds.count("snapshot taken"), kinds.count("snapshot lapsed")) == (3, 2)
     taken = [event for event in events if event["kind"] == "snapshot taken"]
     assert all("T03:00:" in event["at"] and event["subject"].endswith("-03-00") for event in taken)
 
     # Two snapshots are left, one more base below them, and no WAL that no base needs.
     listed = lab.client().describe_db_snapshots(DBInstanceIdentifier="books", SnapshotType="automated")["DBSnapshots"]
     assert [one["DBSnapshotIdentifier"] for one in listed] == [event["subject"].split()[1] for event in taken[-2:]]
-    assert [path.name for path in bases(lab)] == ["4", "5", "6"]
+    assert [path.name for path in bases(lab)] == ["2", "3", "4"]
     assert oldest not in segments(lab)
     here, there = window(lab, made["DbiResourceId"]), window(lab, made["DbiResourceId"], RECOVERY)
     assert here[0] < there[0] <= there[1] <= here[1]
@@ -134,11 +134,11 @@ def test_while_a_restore_reads_nothing_lapses(lab: RdsLab, passing: Passing) -> 
     assert backup is not None
     backup.readers += 1
     before = bases(lab)
-    advance(passing, 3 * DAY)
-    assert bases(lab)[: len(before)] == before
+    advance(passing, DAY)
+    assert bases(lab)[:-1] == before
     backup.readers -= 1
     advance(passing, timedelta(minutes=1))
-    assert not set(before) & set(bases(lab))
+    assert bases(lab)[:-1] == before[1:]
 
 
 def test_a_night_passes_over_a_server_that_is_gone(lab: RdsLab, passing: Passing) -> None:

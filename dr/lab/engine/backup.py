@@ -90,6 +90,38 @@ def duplicate(account: Account, source: Path, target: Path) -> None:
     partial.rename(target)
 
 
+def duplicate_newer(account: Account, source: Path, older: Path, target: Path) -> None:
+    """Copy a base backup to where an older one was copied before, which `share` may have given files to share.
+
+    What has the size and the modification time of the older copy's file is not copied again but shared with it.
+    """
+    account.folder(target.parent)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for folder, _, files in os.walk(source):
+        below = Path(folder).relative_to(source)
+        (partial / below).mkdir(mode=0o700)
+        _keep_owner(source / below, partial / below)
+        for name in files:
+            mine, theirs, made = source / below / name, older / below / name, partial / below / name
+            if theirs.is_file() and _unchanged(mine.stat(), theirs.stat()):
+                made.hardlink_to(theirs)
+            else:
+                shutil.copyfile(mine, made)
+                _keep_owner(mine, made)
+    partial.rename(target)
+
+
+def _unchanged(mine: os.stat_result, theirs: os.stat_result) -> bool:
+    return (mine.st_size, mine.st_mtime_ns) == (theirs.st_size, theirs.st_mtime_ns)
+
+
+def _keep_owner(original: Path, copy: Path) -> None:
+    shutil.copystat(original, copy)
+    found = original.stat()
+    os.chown(copy, found.st_uid, found.st_gid)
+
+
 def share(older: Path, newer: Path) -> None:
     """Let two base backups hold the files that are equal in both only once, as RDS stores unchanged blocks only once.
 
@@ -108,11 +140,10 @@ def share(older: Path, newer: Path) -> None:
 
 def part(file: Path) -> None:
     """Give a base backup a copy of its own of a file that it shares with another."""
-    shared = file.stat()
-    if shared.st_nlink > 1:
+    if file.stat().st_nlink > 1:
         draft = file.with_name(f".{file.name}.own")
-        shutil.copy2(file, draft)
-        os.chown(draft, shared.st_uid, shared.st_gid)
+        shutil.copyfile(file, draft)
+        _keep_owner(file, draft)
         draft.rename(file)
 
 

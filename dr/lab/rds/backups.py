@@ -251,9 +251,11 @@ def bring_over(world: World, replica: Backup, source: Backup) -> None:
         for number, base in fresh if held else fresh[-1:]:
             target = _place(replica, number)
             if not target.exists():
-                backup.duplicate(world.machine.account, base.directory, target)
-                for older in (held + arrived)[-1:]:
-                    backup.share(older.directory, target)
+                account, older = world.machine.account, (held + arrived)[-1:]
+                if older:
+                    backup.duplicate_newer(account, base.directory, older[0].directory, target)
+                else:
+                    backup.duplicate(account, base.directory, target)
             arrived.append(base.moved(target))
         for oldest in (held + arrived)[:1]:
             replica.archive.follow(world.machine.account, source.archive, oldest.first_segment)
