@@ -22,9 +22,9 @@ def advance(duration: str, home: Path | None, as_json: bool) -> None:
     """Move the lab's calendar ahead by DURATION: 90m, 8h, 40d, 1d12h; a year at the most.
 
     What becomes due on the way is done in its turn: automated snapshots when backup windows open, retention, changes
-    that wait for a maintenance window, the restart of stopped databases, keys and secrets that wait for their
-    deletion. Sessions grow old. The databases' own clocks cannot move: times of commits, of WAL, and every time that
-    an answer shows stay the machine's.
+    that wait for a maintenance window, the restart of stopped databases, lifecycle rules of buckets, keys and secrets
+    that wait for their deletion. Sessions grow old. The databases' own clocks cannot move: times of commits, of WAL,
+    and every time that an answer shows stay the machine's.
 
     Ctrl-C stops after the step that is being done; the calendar stays where it then is.
 
