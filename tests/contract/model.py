@@ -37,7 +37,8 @@ SCALARS = {
 
 def hold(client: Any) -> None:
     """Make every call of a client fail whose answer is not one that the model describes."""
-    client.meta.events.register("after-call", _check)
+    # First, because botocore itself goes on to change some answers, such as IAM's policies.
+    client.meta.events.register_first(f"after-call.{client.meta.service_model.service_id.hyphenize()}", _check)
 
 
 def _check(http_response: Any, parsed: dict[str, Any], model: OperationModel, **_: Any) -> None:

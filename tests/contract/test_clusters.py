@@ -244,6 +244,10 @@ def test_another_parameter_group_waits_for_a_reboot(aurora: Aurora, cloud: Cloud
         DBClusterParameterGroupName=group,
         Parameters=[{"ParameterName": "work_mem", "ParameterValue": "12345", "ApplyMethod": "immediate"}],
     )
+    (changed,) = aurora.rds.describe_db_cluster_parameters(DBClusterParameterGroupName=group, Source="user")[
+        "Parameters"
+    ]
+    assert (changed["ParameterName"], changed["ParameterValue"]) == ("work_mem", "12345")
     aurora.rds.modify_db_cluster(DBClusterIdentifier=name, DBClusterParameterGroupName=group, ApplyImmediately=True)
     waiting = {one["DBClusterParameterGroupStatus"] for one in aurora.cluster(name)["DBClusterMembers"]}
     assert waiting == {"pending-reboot"}

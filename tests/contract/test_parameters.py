@@ -171,6 +171,9 @@ def test_twenty_parameters_at_a_time(tuned: Tuned) -> None:
     pages = tuned.rds.get_paginator("describe_db_parameters").paginate(DBParameterGroupName=tuned.group)
     everything = [one for page in pages for one in page["Parameters"]]
     assert len(everything) > 200
+    family = tuned.rds.describe_db_parameter_groups(DBParameterGroupName=tuned.group)["DBParameterGroups"][0]
+    defaults = tuned.rds.describe_engine_default_parameters(DBParameterGroupFamily=family["DBParameterGroupFamily"])
+    assert defaults["EngineDefaults"]["Parameters"][0]["ParameterName"] == everything[0]["ParameterName"]
     booleans = [one["ParameterName"] for one in everything if one["DataType"] == "boolean" and one["IsModifiable"]]
     tuned.cloud.refused(
         "InvalidParameterValue",

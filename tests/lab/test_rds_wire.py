@@ -199,7 +199,7 @@ def test_every_state_that_can_be_reached_is_in_the_table(table: dict[str, frozen
 
 
 def test_only_states_of_aws_are_used() -> None:
-    assert states.INSTANCE.keys() - {"deleted"} - states.ON_DEMAND == {
+    assert states.INSTANCE.keys() - {"deleted", "firedrill-unheard-of"} == {
         "available",
         "backing-up",
         "creating",
@@ -207,15 +207,21 @@ def test_only_states_of_aws_are_used() -> None:
         "failed",
         "inaccessible-encryption-credentials",
         "inaccessible-encryption-credentials-recoverable",
+        "incompatible-network",
+        "incompatible-option-group",
         "incompatible-parameters",
         "incompatible-restore",
+        "insufficient-capacity",
+        "maintenance",
         "modifying",
         "rebooting",
         "renaming",
         "resetting-master-credentials",
+        "restore-error",
         "starting",
         "stopped",
         "stopping",
+        "storage-full",
         "storage-optimization",
     }
 

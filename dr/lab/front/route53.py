@@ -123,7 +123,8 @@ class Route53:
                     message = f"A health check with the reference {reference} exists, or did."
                     raise Wrong("HealthCheckAlreadyExists", message, 409)
                 path = f"/2013-04-01/healthcheck/{identifier}"
-                return self._simulated.answer("route53", Request("GET", path, request.headers, b"", request.id))
+                found = self._simulated.answer("route53", Request("GET", path, request.headers, b"", request.id))
+                return _located(found, path)
             known = set(checks)
             answer = self._simulated.answer("route53", request)
             for identifier in set(checks) - known:
@@ -132,6 +133,7 @@ class Route53:
                     checks[identifier].port = 443  # the simulated service takes 80, whatever the protocol
                     answer = Answer(answer.status, answer.headers, answer.body.replace(b">80</Port>", b">443</Port>"))
                 self._health.watch(identifier)
+                answer = _located(answer, f"/2013-04-01/healthcheck/{identifier}")
         return answer
 
     def _update_check(self, request: Request, identifier: str) -> Answer:
@@ -262,6 +264,11 @@ def _first_records(zone: FakeZone) -> list[RecordSet]:
     authority = f"{servers[0]} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
     first = (Record(name, "NS", 172_800, servers), Record(name, "SOA", 900, (authority,)))
     return [to_simulated(record) for record in first]
+
+
+def _located(answer: Answer, path: str) -> Answer:
+    """An answer that says where the new thing is found, as botocore's model requires."""
+    return Answer(answer.status, answer.headers.having("Location", f"https://route53.amazonaws.com{path}"), answer.body)
 
 
 def _with_change(answer: Answer, change: Change) -> Answer:

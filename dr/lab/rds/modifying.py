@@ -142,9 +142,9 @@ def _storage(region: Region, instance: Instance, request: dict[str, Any], found:
     held = instance.traits
     if instance.status == "storage-optimization":
         instances.require(instance, {"available"}, "change the storage")
-    disk = storage.asked(request, held)
-    if disk.size < held.storage:
+    if request.get("AllocatedStorage", held.storage) < held.storage:
         raise Fault("InvalidParameterCombination", "Requested storage size is smaller than the current one.")
+    disk = storage.asked(request, held)
     if disk.size > held.storage:
         found["AllocatedStorage"] = max(disk.size, storage.grown(held.storage))
         storage.room(region, found["AllocatedStorage"] - held.storage)
