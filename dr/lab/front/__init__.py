@@ -12,6 +12,7 @@
     dispatch.py     from a request to the service that answers it
     simulated.py    moto's services, in this process
     route53.py      Route 53's API in front of the simulated one: what may change, and when it is in sync
+    route53_pace.py     how many requests it takes
     route53_reading.py  its requests as values
     route53_batch.py    a batch of changes: all of it or nothing
     route53_listing.py  the records of a zone, in order and page by page

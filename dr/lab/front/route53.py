@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from xml.sax.saxutils import escape
 
 import dns.rcode
 import dns.rdatatype
@@ -24,12 +25,11 @@ from dr.lab.front.keys import ACCOUNT
 from dr.lab.front.route53_batch import apply
 from dr.lab.front.route53_checks import check_update, creation, observed, timestamp
 from dr.lab.front.route53_listing import page
+from dr.lab.front.route53_pace import PER_SECOND, Pace
 from dr.lab.front.route53_reading import Wrong, batch, document, text
 from dr.lab.front.simulated import Simulated
 
 NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
-PER_SECOND = 5
-"""Requests of an account in one of AWS's seconds, whatever they are. Source: developer guide, DNSLimitations."""
 PROCESSING = 0.5
 """Assumed: AWS's seconds for which a zone takes no other change while it works on one."""
 
@@ -50,7 +50,7 @@ class Route53:
         self._answers = answers
         self._speed = speed
         self._backend = route53_backends[ACCOUNT]["aws"]
-        self._bucket = _Bucket(PER_SECOND * speed)
+        self._pace = Pace(PER_SECOND * speed)
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         self._checks_made: dict[str, tuple[dict[str, Any], str]] = {}
@@ -58,7 +58,7 @@ class Route53:
 
     def answer(self, request: Request) -> Answer:
         try:
-            self._bucket.take()
+            self._pace.take()
             for method, path, operation in _OPERATIONS:
                 found = path.fullmatch(request.path)
                 if method == request.method and found:
@@ -81,6 +81,15 @@ class Route53:
     def _list_records(self, request: Request, identifier: str) -> Answer:
         records = [from_simulated(one) for one in self._zone(identifier).rrsets]
         return self._told("ListResourceRecordSetsResponse", page(records, request.parameters))
+
+    def _list(self, request: Request, _: str) -> Answer:
+        """Zones or health checks. botocore's model requires a marker also where the request had none."""
+        told = self._simulated.answer("route53", request)
+        if told.status >= 300 or b"<Marker>" in told.body:
+            return told
+        marker = escape(request.parameters.get("marker", "")).encode()
+        body = told.body.replace(b"<IsTruncated>", b"<Marker>" + marker + b"</Marker><IsTruncated>", 1)
+        return Answer(told.status, told.headers, body)
 
     def _create_zone(self, request: Request, _: str) -> Answer:
         root = document(request.body, "CreateHostedZoneRequest")
@@ -239,24 +248,6 @@ class _Working:
         self._route53.end(self._zone)
 
 
-class _Bucket:
-    """So many requests in a second, and as many at once as AWS allows in one of its own."""
-
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._left, self._at = float(PER_SECOND), time.monotonic()
-        self._lock = threading.Lock()
-
-    def take(self) -> None:
-        with self._lock:
-            now = time.monotonic()
-            self._left = min(float(PER_SECOND), self._left + (now - self._at) * self._rate)
-            self._at = now
-            if self._left < 1:
-                raise Wrong("Throttling", "Rate exceeded")
-            self._left -= 1
-
-
 def _first_records(zone: FakeZone) -> list[RecordSet]:
     """What every zone begins with; the simulated ones cannot be read back. Assumed: the numbers in them."""
     delegated = zone.delegation_set.name_servers if zone.delegation_set else [NAME_SERVER]
@@ -288,6 +279,8 @@ def _path(tail: str) -> re.Pattern[str]:
 _OPERATIONS: tuple[tuple[str, re.Pattern[str], _Operation], ...] = (
     ("POST", _path("hostedzone/ID/rrset"), Route53._change_records),
     ("GET", _path("hostedzone/ID/rrset"), Route53._list_records),
+    ("GET", _path("hostedzone"), Route53._list),
+    ("GET", _path("healthcheck"), Route53._list),
     ("POST", _path("hostedzone"), Route53._create_zone),
     ("DELETE", _path("hostedzone/ID"), Route53._delete_zone),
     ("GET", _path("change/ID"), Route53._get_change),
