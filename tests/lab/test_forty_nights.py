@@ -23,7 +23,9 @@ MOST_SECONDS = 60.0
 
 def dr(*arguments: str, home: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "dr", "lab", *arguments, "--home", str(home)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 @pytest.fixture

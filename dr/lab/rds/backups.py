@@ -101,7 +101,7 @@ def discard(world: World, gone: Backup) -> None:
             if belongs(snapshot, gone):
                 del region.snapshots[name]
                 world.move_snapshot(snapshot, "deleted")
-    with gone.busy:
+    with (gone.source or gone).busy:
         shutil.rmtree(gone.directory, ignore_errors=True)
 
 
@@ -259,8 +259,8 @@ def bring_over(world: World, replica: Backup, source: Backup) -> None:
             arrived.append(base.moved(target))
         for oldest in (held + arrived)[:1]:
             replica.archive.follow(world.machine.account, source.archive, oldest.first_segment)
-    with world.lock:
-        replica.bases += arrived
-        replica.taken = newest
-        if reached and not replica.stop.is_set():
-            replica.latest = reached
+        with world.lock:
+            replica.bases += arrived
+            replica.taken = newest
+            if reached and not replica.stop.is_set():
+                replica.latest = reached
