@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+_REQUEST_ID = ("x-amz-request-id", "x-amzn-RequestId")
+"""S3's name for it, and everybody else's."""
+
 
 class Headers:
     """Header lines in their order, found without regard to upper and lower case; a name may occur twice."""
@@ -72,3 +75,10 @@ class Answer:
     status: int
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+
+    def identified(self, request_id: str) -> "Answer":
+        """The same answer with a request id, if it has none: AWS's support asks for it, and clients keep it."""
+        if any(name in self.headers for name in _REQUEST_ID):
+            return self
+        added = Headers([*self.headers.lines, *((name, request_id) for name in _REQUEST_ID)])
+        return Answer(self.status, added, self.body)

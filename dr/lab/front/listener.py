@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = (watch or self.server).answer(request)
             if watch:
                 watch.leaving(request, self._gone)
-            self._send(answer)
+            self._send(answer.identified(request.id))
         except _BadBody as problem:
             self.close_connection = True
             self.send_error(HTTPStatus.BAD_REQUEST, str(problem))

@@ -16,6 +16,7 @@ import threading
 import traceback
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from xml.parsers.expat import ExpatError
 
 from flask import Flask
 from moto.backends import SERVICE_NAMES
@@ -28,7 +29,7 @@ from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
 from moto.s3.responses import S3Response
 from werkzeug.test import run_wsgi_app
 
-from dr.lab.front import refusals
+from dr.lab.front import refusals, subresources
 from dr.lab.front.exchange import Answer, Headers, Request
 from dr.lab.front.refusals import Refusal, Trouble
 
@@ -57,6 +58,8 @@ class Simulated:
             answer = _s3(request) if service == "s3" else self._other(service, request)
         except NotImplementedError as problem:
             raise Refusal(Trouble.UNKNOWN_ACTION, f"{service} does not do this in the lab: {problem}") from problem
+        except ExpatError:
+            return refusals.error(service, 400, "MalformedXML", "the XML you provided was not well-formed", request.id)
         except Exception as problem:  # a simulated service may fail in any way: the client gets its 500
             traceback.print_exc(file=sys.stderr)
             raise Refusal(Trouble.BROKEN, f"the simulated {service} failed: {type(problem).__name__}") from problem
@@ -76,36 +79,6 @@ class Simulated:
         return Answer(int(status.split(" ", 1)[0]), Headers(headers.items()), b"".join(body))
 
 
-_SUBRESOURCES = {
-    "accelerate",
-    "acl",
-    "attributes",
-    "cors",
-    "delete",
-    "encryption",
-    "inventory",
-    "legal-hold",
-    "lifecycle",
-    "location",
-    "logging",
-    "notification",
-    "object-lock",
-    "ownershipControls",
-    "policy",
-    "policyStatus",
-    "publicAccessBlock",
-    "replication",
-    "restore",
-    "retention",
-    "select",
-    "tagging",
-    "uploads",
-    "versioning",
-    "versions",
-    "website",
-}
-"""What S3 operations name in the query without a value. moto takes one that it does not know for no name at all."""
-
 _MAY_BE_EMPTY = {
     "continuation-token",
     "delimiter",
@@ -123,10 +96,10 @@ _MAY_BE_EMPTY = {
 def _s3(request: Request) -> Answer:
     """S3 without the web framework: its routing would fold the slashes that are part of a key."""
     named = {name for name, value in request.parameters.items() if not value}
-    if unknown := named - _SUBRESOURCES - _MAY_BE_EMPTY:
-        raise NotImplementedError(", ".join(sorted(unknown)))
-    asked = BackendRequest(environment(request))
     bucket_only = "/" not in request.path.lstrip("/").rstrip("/") and request.path.count("/") <= 2
+    if lacking := named - _MAY_BE_EMPTY - subresources.offered(request.method, of_bucket=bucket_only):
+        raise NotImplementedError(f"{request.method} {', '.join(sorted(lacking))}")
+    asked = BackendRequest(environment(request))
     dispatch = S3Response.bucket_dispatch if bucket_only else S3Response.key_dispatch
     status, headers, body = dispatch(asked, asked.raw_url, dict(asked.headers))
     content = body.encode() if isinstance(body, str) else bytes(body or b"")
