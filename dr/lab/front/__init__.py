@@ -18,6 +18,7 @@
     route53_listing.py  the records of a zone, in order and page by page
     route53_checks.py   health checks that are refused, and what is told of the others
     subresources.py what S3 operations may name in the query, so that moto takes none for another
+    listings.py     ListObjects and ListObjectsV2: where a page began, and where the next one does
     deadlines.py    what the simulated services let expire
     tagging.py      the tagging API over simulated services and our own RDS together
     control.py      status, commands and stop, for whoever holds the token

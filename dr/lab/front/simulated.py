@@ -29,7 +29,7 @@ from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
 from moto.s3.responses import S3Response
 from werkzeug.test import run_wsgi_app
 
-from dr.lab.front import refusals, subresources
+from dr.lab.front import listings, refusals, subresources
 from dr.lab.front.exchange import Answer, Headers, Request
 from dr.lab.front.refusals import Refusal, Trouble
 
@@ -103,7 +103,8 @@ def _s3(request: Request) -> Answer:
     dispatch = S3Response.bucket_dispatch if bucket_only else S3Response.key_dispatch
     status, headers, body = dispatch(asked, asked.raw_url, dict(asked.headers))
     content = body.encode() if isinstance(body, str) else bytes(body or b"")
-    return Answer(int(status), Headers((str(name), str(value)) for name, value in headers.items()), content)
+    answer = Answer(int(status), Headers((str(name), str(value)) for name, value in headers.items()), content)
+    return listings.completed(request, answer) if bucket_only and request.method == "GET" else answer
 
 
 def environment(request: Request) -> dict[str, Any]:
