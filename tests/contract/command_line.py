@@ -17,6 +17,8 @@ from tests.contract.cloud import PRIMARY, Cloud
 
 PATIENCE = 2400
 """Seconds: longer than any waiter of the command."""
+PATIENCE_OF_AWS = 10 * 3600
+"""Seconds of AWS's: a minute of a lab's, whose machine may be busy with other commands."""
 REFUSED = 255
 """What version 1 of the command exits with when AWS says no, or when a waiter gives up."""
 
@@ -122,7 +124,7 @@ class CommandLine:
             except ClientError as problem:
                 return problem.response["Error"]["Code"]
 
-        self.cloud.until(lambda: seen() == wanted, f"{wait} {request}")
+        self.cloud.until(lambda: seen() == wanted, f"{wait} {request}", aws_seconds=PATIENCE_OF_AWS)
 
     def _filled(self, value: Any) -> Any:
         if isinstance(value, list):
