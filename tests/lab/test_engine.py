@@ -229,7 +229,7 @@ def test_recovery_is_exact_to_the_second_also_when_nothing_happens(
     assert not (home / "early").exists()
 
     torn = Archive(home / "torn")
-    torn.follow(machine.account, wal)
+    torn.follow(machine.account, wal, base.first_segment)
     (torn.directory / torn.segments()[-1]).unlink()
     broken = Cluster(machine, home / "broken", host("broken"))
     with pytest.raises(ServerFailed, match="recovery"):

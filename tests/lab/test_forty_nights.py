@@ -1,7 +1,6 @@
 """Forty nights in a minute: a seeded lab, as a person has it, and `dr lab advance 40d`."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 NIGHTS = 40
 RETENTION = 7
 """Days; what `dr lab seed` gives its instance."""
-MOST_SECONDS = 60.0
 
 
 def dr(*arguments: str, home: Path) -> "subprocess.CompletedProcess[str]":
@@ -52,14 +50,12 @@ def snapshots(home: Path) -> list[str]:
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-def test_forty_nights_pass_in_a_minute(home: Path) -> None:
+def test_forty_nights_pass(home: Path) -> None:
     before = snapshots(home)
-    # Where others keep the processors busy, the time that passes says nothing about the lab.
-    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
     begin = time.monotonic()
     advanced = json.loads(dr("advance", f"{NIGHTS}d", "--json", home=home).stdout)
     took = time.monotonic() - begin
-    print(f"{NIGHTS} nights passed in {took:.1f} s{' on a busy machine' if busy else ''}")  # noqa: T201 - the figure that the proof is about
+    print(f"\nsoak: {NIGHTS} nights passed in {took:.1f} s")  # noqa: T201 - a figure, and bench/lab.py measures it
 
     def of(kind: str) -> list[str]:
         return [event["subject"].split()[1] for event in advanced["events"] if event["kind"] == kind]
@@ -71,4 +67,3 @@ def test_forty_nights_pass_in_a_minute(home: Path) -> None:
     assert snapshots(home) == taken[-RETENTION:]
     assert lapsed == before + taken[:-RETENTION]
     assert not [event for event in advanced["events"] if event["kind"] == "backup missed"]
-    assert busy or took < MOST_SECONDS
