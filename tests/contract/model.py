@@ -74,7 +74,7 @@ def unlike(model: OperationModel, body: bytes) -> list[str]:
 
 
 def _invalid(model: OperationModel, parsed: dict[str, Any]) -> list[str]:
-    if model.output_shape is None:
+    if model.output_shape is None or model.has_event_stream_output:
         return []
     found = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
     report = ParamValidator().validate(found, model.output_shape)

@@ -2,7 +2,6 @@
 
 import pytest
 
-from dr.lab.rds.server import OPERATIONS
 from tests.contract.cloud import RECOVERY, Cloud
 from tests.contract.command_line import CommandLine, Row, Wait
 
@@ -212,7 +211,3 @@ def aws(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 def test_a_database_lives_by_the_command_line(aws: CommandLine) -> None:
     for row in STORY:
         aws.plays(row)
-
-
-def test_every_operation_of_the_lab_is_in_a_table() -> None:
-    assert {name for name in OPERATIONS if name.lower() not in {row.operation for row in STORY}} == set()

@@ -87,6 +87,7 @@ def test_an_upsert_cannot_change_the_routing_policy(zone: HostedZone) -> None:
         for role, address in (("PRIMARY", "127.0.0.1"), ("SECONDARY", "127.0.0.2"))
     )
     primary["HealthCheckId"] = check_that_is(zone.cloud, zone.client, well=True)
+    assert primary["HealthCheckId"] in [one["Id"] for one in zone.client.list_health_checks()["HealthChecks"]]
     zone.change(("CREATE", primary), ("CREATE", secondary))
     simple = zone.a("policy", "127.0.0.3")
     zone.refused("InvalidChangeBatch", ("UPSERT", simple))

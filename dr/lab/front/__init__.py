@@ -11,14 +11,14 @@
     refusals.py     errors in the words of each service
     dispatch.py     from a request to the service that answers it
     simulated.py    moto's services, in this process
+    subresources.py what S3 operations may name in the query, so that moto takes none for another
+    listings.py     ListObjects and ListObjectsV2: where a page began, and where the next one does
     route53.py      Route 53's API in front of the simulated one: what may change, and when it is in sync
     route53_pace.py     how many requests it takes
     route53_reading.py  its requests as values
     route53_batch.py    a batch of changes: all of it or nothing
     route53_listing.py  the records of a zone, in order and page by page
     route53_checks.py   health checks that are refused, and what is told of the others
-    subresources.py what S3 operations may name in the query, so that moto takes none for another
-    listings.py     ListObjects and ListObjectsV2: where a page began, and where the next one does
     deadlines.py    what the simulated services let expire
     tagging.py      the tagging API over simulated services and our own RDS together
     control.py      status, commands and stop, for whoever holds the token

@@ -83,13 +83,15 @@ class Route53:
         return self._told("ListResourceRecordSetsResponse", page(records, request.parameters))
 
     def _list(self, request: Request, _: str) -> Answer:
-        """Zones or health checks. botocore's model requires a marker also where the request had none."""
+        """Zones or health checks: botocore's model requires to be told of pages also where there is only one."""
         told = self._simulated.answer("route53", request)
-        if told.status >= 300 or b"<Marker>" in told.body:
+        if told.status >= 300:
             return told
-        marker = escape(request.parameters.get("marker", "")).encode()
-        body = told.body.replace(b"<IsTruncated>", b"<Marker>" + marker + b"</Marker><IsTruncated>", 1)
-        return Answer(told.status, told.headers, body)
+        given = {"Marker": request.parameters.get("marker", ""), "IsTruncated": "false", "MaxItems": "100"}
+        missing = [name for name in given if f"<{name}>".encode() not in told.body]
+        added = "".join(f"<{name}>{escape(given[name])}</{name}>" for name in missing).encode()
+        end = told.body.rindex(b"</")
+        return Answer(told.status, told.headers, told.body[:end] + added + told.body[end:])
 
     def _create_zone(self, request: Request, _: str) -> Answer:
         root = document(request.body, "CreateHostedZoneRequest")
