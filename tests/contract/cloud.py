@@ -1,8 +1,10 @@
 """Where the contract suite runs: a lab of its own, or a real account."""
 
 import secrets
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -12,8 +14,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from dr import connection as connections
+from dr.lab import life
 from dr.lab.home import Home
 from tests.contract import model
+from tests.lab.rds_fixtures import public_folder
 
 PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
 PREFIX = "drc-"
@@ -92,6 +96,19 @@ class Cloud:
         found = str(caught.value.response["Error"]["Code"])
         assert found == code, f"{found}, not {code}: {caught.value}"
         return caught.value
+
+
+@contextmanager
+def a_lab(speed: float) -> Iterator[Cloud]:
+    """A lab that nobody else uses, and nothing left of it afterwards."""
+    base = public_folder("firedrill-test-")
+    home = Home(base / "lab")
+    child = life.start(home, speed)
+    try:
+        yield Cloud(home, speed)
+    finally:
+        life.end(home, child)
+        shutil.rmtree(base, ignore_errors=True)
 
 
 @cache

@@ -1,18 +1,14 @@
 """The cloud that the suite runs against: one lab for each worker, or with `--aws` a real account."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from dr.lab import life
-from dr.lab.home import Home
-from tests.contract.cloud import PRIMARY, RECOVERY, Cloud
+from tests.contract.cloud import PRIMARY, RECOVERY, Cloud, a_lab
 from tests.contract.small_instances import Shown, delete, order, settled, snapshot_settled
 from tests.contract.sweeper import sweep
-from tests.lab.rds_fixtures import public_folder
 
 SPEED = 600.0
 CALM = 30.0
@@ -35,14 +31,8 @@ def _a_cloud(config: pytest.Config, speed: float) -> Iterator[Cloud]:
         finally:
             sweep(account, account.run)
         return
-    base = public_folder("firedrill-test-")
-    home = Home(base / "lab")
-    child = life.start(home, speed)
-    try:
-        yield Cloud(home, speed)
-    finally:
-        life.end(home, child)
-        shutil.rmtree(base, ignore_errors=True)
+    with a_lab(speed) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 What the lab lacks it says plainly, and never by a stack trace, a page, an empty answer or silence.
 """
 
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,12 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dr.lab import life
-from dr.lab.home import Home
-from tests.contract.cloud import RECOVERY, Cloud
+from tests.contract.cloud import RECOVERY, Cloud, a_lab
 from tests.contract.conftest import SPEED
 from tests.contract.requests import least
-from tests.lab.rds_fixtures import public_folder
 
 pytestmark = pytest.mark.lab_only
 
@@ -35,14 +31,8 @@ SIGNED_FOR_OTHERS = {"ListDirectoryBuckets", "WriteGetObjectResponse"}
 @pytest.fixture(scope="module")
 def spare() -> Iterator[Cloud]:
     """A lab of our own: what a sweep leaves behind must not be in anybody's way."""
-    base = public_folder("firedrill-test-")
-    home = Home(base / "lab")
-    child = life.start(home, SPEED)
-    try:
-        yield Cloud(home, SPEED)
-    finally:
-        life.end(home, child)
-        shutil.rmtree(base, ignore_errors=True)
+    with a_lab(SPEED) as one:
+        yield one
 
 
 Known = Callable[[Any], dict[str, Any]]

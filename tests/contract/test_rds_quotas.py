@@ -1,6 +1,5 @@
 """Quotas and the request rate, in a lab that gives little of each."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from dr.lab.rds.quotas import Quotas
 from tests.contract import model
 from tests.contract.small_instances import code, order
-from tests.lab.rds_fixtures import PRIMARY, RECOVERY, RdsLab, public_folder
+from tests.lab.rds_fixtures import PRIMARY, RECOVERY, RdsLab, an_rds_lab
 
 FEW = Quotas(instances=1, storage=60, manual_snapshots=2, copies=1, subnet_groups=1, parameter_groups=2)
 
@@ -17,15 +16,10 @@ FEW = Quotas(instances=1, storage=60, manual_snapshots=2, copies=1, subnet_group
 @pytest.fixture(scope="module")
 def tight() -> Iterator[RdsLab]:
     """A lab where one instance, two snapshots and one copy at a time are all there is, and things take a while."""
-    base = public_folder("firedrill-test-")
-    lab = RdsLab(base / "lab", speed=60, quotas=FEW)
-    try:
+    with an_rds_lab(60, FEW) as lab:
         for region in (PRIMARY, RECOVERY):
             model.hold(lab.client(region))
         yield lab
-    finally:
-        lab.close()
-        shutil.rmtree(base, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

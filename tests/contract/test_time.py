@@ -1,7 +1,6 @@
 """What happens by itself as days go by: nights, retention, windows, expiry. Most needs a calendar that can be moved."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,9 +8,7 @@ from typing import Any
 import pytest
 
 from dr.lab import life
-from dr.lab.home import Home
-from tests.contract.cloud import Cloud
-from tests.lab.rds_fixtures import public_folder
+from tests.contract.cloud import Cloud, a_lab
 
 SPEED = 600.0
 PASSWORD = "correct-horse-battery"
@@ -24,14 +21,8 @@ def later(cloud: Cloud) -> Iterator[Cloud]:
     if cloud.on_aws:
         yield cloud
         return
-    base = public_folder("firedrill-test-")
-    home = Home(base / "lab")
-    child = life.start(home, SPEED)
-    try:
-        yield Cloud(home, SPEED)
-    finally:
-        life.end(home, child)
-        shutil.rmtree(base, ignore_errors=True)
+    with a_lab(SPEED) as one:
+        yield one
 
 
 def advance(cloud: Cloud, **by: int) -> Events:

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -171,13 +172,20 @@ def _front(rds: RdsServer, region: str) -> type[BaseHTTPRequestHandler]:
     return Front
 
 
-@pytest.fixture(scope="session")
-def rds_lab() -> Iterator[RdsLab]:
-    """One RDS for all tests of a session."""
-    home = public_folder("firedrill-test-")
-    lab = RdsLab(home)
+@contextmanager
+def an_rds_lab(speed: float = SPEED, quotas: Quotas | None = None) -> Iterator[RdsLab]:
+    """An RDS that nobody else uses, and nothing left of it afterwards."""
+    base = public_folder("firedrill-test-")
+    lab = RdsLab(base / "lab", speed, quotas)
     try:
         yield lab
     finally:
         lab.close()
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def rds_lab() -> Iterator[RdsLab]:
+    """One RDS for all tests of a session."""
+    with an_rds_lab() as lab:
+        yield lab

@@ -1,6 +1,5 @@
 """Nights, retention and restores over real PostgreSQL, with the data of every night looked at."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from dr.lab.passing import Passing
-from tests.lab.rds_fixtures import PRIMARY, RECOVERY, RdsLab, public_folder
+from tests.lab.rds_fixtures import PRIMARY, RECOVERY, RdsLab, an_rds_lab
 from tests.lab.test_rds_backups import insert, replica, rows, wait_for, whole_second_after
 from tests.lab.test_rds_instances import refused
 
@@ -19,13 +18,8 @@ DAY = timedelta(days=1)
 @pytest.fixture(scope="module")
 def lab() -> Iterator[RdsLab]:
     """A lab of its own: nobody else's calendar leaps."""
-    home = public_folder("firedrill-test-")
-    lab = RdsLab(home)
-    try:
+    with an_rds_lab() as lab:
         yield lab
-    finally:
-        lab.close()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -18,5 +18,6 @@ mishaps.py     what is to go wrong later
 harm*.py       faults on demand, done to what is here
 server.py      the door: handle, tagged, status, stop
 clusters/      Aurora: clusters over the same engine
+power.py       a server down, a server up
 (the rest)     one file per family of operations
 """

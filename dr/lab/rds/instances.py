@@ -1,4 +1,4 @@
-"""DB instances: create, describe, reboot, start, stop, delete."""
+"""DB instances: create, describe, delete."""
 
 from collections.abc import Callable
 from typing import Any
@@ -181,111 +181,9 @@ def require(instance: Instance, allowed: set[str] | frozenset[str], verb: str) -
         )
 
 
-def reboot(world: World, region: Region, request: dict[str, Any]) -> Answer:
-    instance = find(region, request["DBInstanceIdentifier"])
-    require(instance, {"available", "incompatible-parameters"}, "reboot")
-    if request.get("ForceFailover") and not instance.multi_az:
-        raise Fault("InvalidParameterCombination", "Cannot force a failover of an instance that is not Multi-AZ.")
-    world.move(instance, "rebooting")
-
-    def work() -> None:
-        with world.dwelling("rebooting"):
-            up = _start(world, instance, restart=True)
-        if up:
-            world.tell(instance, "DB instance restarted", "availability")
-            world.move(instance, "available")
-
-    world.spawn(f"reboot {instance.identifier}", work, failed=lambda: world.move(instance, "failed"))
-    return {"DBInstance": describe.instance(world, instance)}
-
-
-def stop(world: World, region: Region, request: dict[str, Any]) -> Answer:
-    instance = find(region, request["DBInstanceIdentifier"])
-    require(instance, {"available"}, "stop")
-    if instance.following or describe.read_replicas(world, instance):
-        raise Fault("InvalidDBInstanceState", f"{instance.identifier} is or has a read replica: it cannot be stopped.")
-    name, snapshot = request.get("DBSnapshotIdentifier"), None
-    if name:
-        snapshot = snapshots.record(world, region, instance, names.snapshot(name), {})
-    world.move(instance, "stopping")
-
-    def work() -> None:
-        with world.dwelling("stopping"):
-            if snapshot:
-                snapshots.fill(world, snapshot, instance)
-            instance.cluster.stop()
-        with world.lock:
-            instance.stopped = world.now
-        world.tell(instance, "DB instance stopped", "notification")
-        world.move(instance, "stopped")
-
-    def failed() -> None:
-        snapshots.abandon(world, snapshot)
-        world.move(instance, "failed")
-
-    world.spawn(f"stop {instance.identifier}", work, failed=failed)
-    return {"DBInstance": describe.instance(world, instance)}
-
-
-def start(world: World, region: Region, request: dict[str, Any]) -> Answer:
-    instance = find(region, request["DBInstanceIdentifier"])
-    require(instance, {"stopped", states.KEY_LOST}, "start")
-    if instance.traits.key:
-        placement.key(world, region, instance.traits.key)
-    world.mishaps.require_capacity(region.name, instance.traits.instance_class)
-    start_up(world, instance)
-    return {"DBInstance": describe.instance(world, instance)}
-
-
-def start_up(world: World, instance: Instance) -> None:
-    """Begin to start a stopped instance. Call with the lock held."""
-    # Whoever lost the key may still be going down.
-    again = instance.status == states.KEY_LOST
-    instance.keyless_since = None
-    world.move(instance, "starting")
-    instance.stopped = None
-
-    def work() -> None:
-        with world.dwelling("starting"):
-            up = _start(world, instance, restart=again)
-        if up:
-            world.tell(instance, "DB instance started", "notification")
-            world.move(instance, "available")
-
-    world.spawn(f"start {instance.identifier}", work, failed=lambda: world.move(instance, "failed"))
-
-
-def _start(world: World, instance: Instance, *, restart: bool) -> bool:
-    """Start with the parameter group as it is now; False where the server refuses its parameters."""
-    with world.lock:
-        group = world.regions[instance.region].parameter_groups[instance.parameter_group]
-        instance.cluster.parameters = group.settings()
-    if restart:
-        instance.cluster.stop()
-    try:
-        instance.cluster.start()
-    except Unable as problem:
-        world.tell(instance, f"The DB instance does not start with its parameters: {problem.message}", "failure")
-        world.move(instance, "incompatible-parameters")
-        return False
-    with world.lock:
-        instance.parameters_pending = False
-    return True
-
-
 def delete(world: World, region: Region, request: dict[str, Any]) -> Answer:
     instance = find(region, request["DBInstanceIdentifier"])
-    skip, final = bool(request.get("SkipFinalSnapshot")), request.get("FinalDBSnapshotIdentifier")
-    if skip and final:
-        raise Fault(
-            "InvalidParameterCombination",
-            "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.",
-        )
-    if not skip and not final:
-        raise Fault(
-            "InvalidParameterCombination",
-            "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
-        )
+    final = snapshots.final_name(request)
     if final and instance.following:
         raise Fault(
             "InvalidParameterCombination",
@@ -296,7 +194,7 @@ def delete(world: World, region: Region, request: dict[str, Any]) -> Answer:
             "InvalidParameterCombination",
             "Cannot delete protected DB Instance, please disable deletion protection and try again.",
         )
-    require(instance, states.DELETABLE if skip else states.USABLE, "delete")
+    require(instance, states.USABLE if final else states.DELETABLE, "delete")
     given = request.get("DeleteAutomatedBackups")
     keep = given is not None and not given
     if keep and instance.backup:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from dr.lab.passing import Event
-from dr.lab.rds import instances, modifying, openings
+from dr.lab.rds import modifying, openings, power
 from dr.lab.rds.records import Instance, Region
 from dr.lab.rds.world import World
 
@@ -37,7 +37,7 @@ def perform(world: World) -> list[Event]:
             with world.lock:
                 if instance.status == "stopped":
                     world.tell(instance, "DB instance is being started: it was stopped for seven days", "notification")
-                    instances.start_up(world, instance)
+                    power.start_up(world, instance)
                     events.append(Event(world.calendar.now, "instance started", subject))
     return events
 

@@ -44,6 +44,22 @@ def create(world: World, region: Region, request: dict[str, Any]) -> Answer:
     return {"DBSnapshot": describe.snapshot(world, snapshot)}
 
 
+def final_name(request: dict[str, Any]) -> str | None:
+    """The snapshot that a deletion asks for; None where it says that there is to be none. Raises Fault for both."""
+    skip, final = bool(request.get("SkipFinalSnapshot")), request.get("FinalDBSnapshotIdentifier")
+    if skip and final:
+        raise Fault(
+            "InvalidParameterCombination",
+            "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.",
+        )
+    if not skip and not final:
+        raise Fault(
+            "InvalidParameterCombination",
+            "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
+        )
+    return final or None
+
+
 def record(world: World, region: Region, instance: Instance, identifier: str, tags: Tags) -> Snapshot:
     """A manual snapshot that begins now. Raises Fault where the name is taken or the quota used up."""
     if identifier in region.snapshots:

@@ -7,6 +7,7 @@ from dr.errors import Unable
 from dr.lab.engine import roles
 from dr.lab.engine.cluster import Cluster
 from dr.lab.rds import names, paging, placement
+from dr.lab.rds import snapshots as instance_snapshots
 from dr.lab.rds.clusters import backups, describe, requests, snapshots, states
 from dr.lab.rds.clusters.records import AuroraCluster, ClusterTraits
 from dr.lab.rds.faults import Fault
@@ -110,17 +111,7 @@ def show_global(world: World, region: Region, request: dict[str, Any]) -> Answer
 
 def delete(world: World, region: Region, request: dict[str, Any]) -> Answer:
     cluster = requests.find(world, region, request["DBClusterIdentifier"])
-    skip, final = bool(request.get("SkipFinalSnapshot")), request.get("FinalDBSnapshotIdentifier")
-    if skip and final:
-        raise Fault(
-            "InvalidParameterCombination",
-            "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.",
-        )
-    if not skip and not final:
-        raise Fault(
-            "InvalidParameterCombination",
-            "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
-        )
+    final = instance_snapshots.final_name(request)
     if cluster.protected:
         raise Fault(
             "InvalidParameterCombination",
@@ -131,7 +122,7 @@ def delete(world: World, region: Region, request: dict[str, Any]) -> Answer:
             "InvalidDBClusterStateFault",
             "Cluster cannot be deleted, it still contains DB instances in non-deleting state.",
         )
-    broken = {"failed", "incompatible-restore"} if skip else set()
+    broken = set() if final else {"failed", "incompatible-restore"}
     requests.require(cluster, {"available", "stopped", *broken}, "delete")
     snapshot = None
     if final:
