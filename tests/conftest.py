@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 
+WORKERS = 2
+"""Processes that `make` runs tests in."""
 ESTATE = Path(__file__).parent.parent / "runbooks" / "estate.yaml"
 
 
@@ -28,6 +31,27 @@ def pytest_configure() -> None:
     """A shell starts background jobs deaf to Ctrl-C, and every child inherits that: here Ctrl-C must be heard."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A soak that has to fit a time takes those long proofs of a known length that chance picks for a quarter of it.
+
+    The others are deselected, and pytest says how many. `tests/runs/test_soak.py` fits itself into the rest.
+    """
+    if "DR_SOAK_SECONDS" not in os.environ:
+        return
+    left = float(os.environ["DR_SOAK_SECONDS"]) / 4 * WORKERS
+    lengths = {one: float(mark.args[0]) for one in items if (mark := one.get_closest_marker("soak")) and mark.args}
+    order = sorted(lengths, key=lambda one: one.nodeid)
+    random.Random(int(os.environ.get("DR_SOAK_SEED", "1"))).shuffle(order)  # noqa: S311 - repeatable, not secret
+    out: set[pytest.Item] = set()
+    for one in order:
+        if lengths[one] > left:
+            out.add(one)
+        else:
+            left -= lengths[one]
+    config.hook.pytest_deselected(items=[one for one in items if one in out])
+    items[:] = [one for one in items if one not in out]
 
 
 @dataclass(frozen=True)

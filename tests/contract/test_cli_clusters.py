@@ -189,14 +189,14 @@ def aws(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     return command_line
 
 
-@pytest.mark.soak
+@pytest.mark.soak(120)
 @pytest.mark.behaviour("AURORA-CLI-ROUND-TRIP")
 def test_a_cluster_lives_by_the_command_line(aws: CommandLine) -> None:
     for row in CLUSTERS:
         aws.plays(row)
 
 
-@pytest.mark.soak
+@pytest.mark.soak(60)
 @pytest.mark.behaviour("RDS-REPLICA-CLI-ROUND-TRIP")
 def test_a_replica_is_made_and_promoted_by_the_command_line(aws: CommandLine) -> None:
     for row in REPLICAS:

@@ -11,7 +11,7 @@ import pytest
 from tests.contract.cloud import Cloud
 from tests.contract.command_line import CommandLine, Row
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.soak(60)
 
 BODY = b"swept"
 OBJECTS = (

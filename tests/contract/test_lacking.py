@@ -135,7 +135,7 @@ def test_every_operation_is_answered_or_refused_cleanly(spare: Cloud, service: s
     assert {"accepted", lacking} <= {code for code, _, _ in found.values()}
 
 
-@pytest.mark.soak
+@pytest.mark.soak(30)
 @pytest.mark.parametrize("service", ["ec2", "iam", "sns"])
 def test_what_the_lab_hardly_needs_is_refused_cleanly_too(spare: Cloud, service: str) -> None:
     """A thousand operations, of which an estate needs ten: here the simulated service may stumble over nonsense, as

@@ -132,7 +132,7 @@ def test_the_command_waits_as_credulously(aws: CommandLine, ready: str) -> None:
     assert "DBInstanceNotFound" in said.err
 
 
-@pytest.mark.soak
+@pytest.mark.soak(90)
 @pytest.mark.behaviour("RDS-CLI-WAIT")
 def test_the_command_waits_by_its_own_half_minute(aws: CommandLine) -> None:
     """Each wait begins before there is anything to see at its first look, or ends with it: the lab is quick."""

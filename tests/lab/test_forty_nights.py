@@ -48,7 +48,7 @@ def snapshots(home: Path) -> list[str]:
     return sorted(one["identifier"] for one in shown if one["type"] == "automated")
 
 
-@pytest.mark.soak
+@pytest.mark.soak(90)
 @pytest.mark.timeout(900)
 def test_forty_nights_pass(home: Path) -> None:
     before = snapshots(home)

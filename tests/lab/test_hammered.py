@@ -23,7 +23,7 @@ from tests.contract.cloud import Cloud
 from tests.lab.rds_fixtures import public_folder
 from tests.lab.test_life import assert_nothing_is_left, ports
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.soak(90), pytest.mark.timeout(1800)]
 
 SEED = int(os.environ.get("DR_SOAK_SEED", "1"))
 SHORT = "DR_SOAK_SECONDS" in os.environ
