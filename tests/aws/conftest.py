@@ -131,6 +131,8 @@ def _groups_and_keys(raw: Raw, region: str) -> None:
     made = ec2.create_security_group(GroupName=GROUP, Description="x", VpcId=network)
     everywhere = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
     ec2.revoke_security_group_egress(GroupId=made["GroupId"], IpPermissions=everywhere)
+    nearby = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": [{"CidrIp": "172.31.0.0/16"}]}
+    ec2.authorize_security_group_ingress(GroupId=made["GroupId"], IpPermissions=[nearby])
     version = rds.describe_db_engine_versions(Engine="postgres", DefaultOnly=True)["DBEngineVersions"][0]
     family = "postgres" + version["EngineVersion"].split(".")[0]
     rds.create_db_parameter_group(DBParameterGroupName=GROUP, DBParameterGroupFamily=family, Description="x")

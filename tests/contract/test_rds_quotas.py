@@ -10,7 +10,7 @@ from tests.contract import model
 from tests.contract.small_instances import code, order
 from tests.lab.rds_fixtures import PRIMARY, RECOVERY, RdsLab, an_rds_lab
 
-FEW = Quotas(instances=1, storage=60, manual_snapshots=2, copies=1, subnet_groups=1, parameter_groups=2)
+FEW = Quotas(instances=1, storage=60, manual_snapshots=2, copies=1, subnet_groups=1, parameter_groups=3)
 
 
 @pytest.fixture(scope="module")

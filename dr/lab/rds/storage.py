@@ -48,9 +48,10 @@ def asked(request: dict[str, Any], held: Traits | None = None) -> Storage:
 
 def restored(request: dict[str, Any], source: Traits) -> Storage:
     """The storage of a restore: never less than the source's, and if more then at least a tenth more."""
+    wanted = request.get("AllocatedStorage", source.storage)
+    if wanted < source.storage:
+        raise Fault("InvalidParameterCombination", f"Storage cannot shrink from {source.storage} to {wanted} GiB.")
     found = asked(request, source)
-    if found.size < source.storage:
-        raise Fault("InvalidParameterCombination", f"Storage cannot shrink from {source.storage} to {found.size} GiB.")
     if source.storage < found.size < grown(source.storage):
         raise Fault(
             "InvalidParameterCombination",
