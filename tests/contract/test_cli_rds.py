@@ -207,6 +207,7 @@ def aws(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     return command_line
 
 
+@pytest.mark.soak(75)
 @pytest.mark.behaviour("RDS-CLI-ROUND-TRIP")
 def test_a_database_lives_by_the_command_line(aws: CommandLine) -> None:
     for row in STORY:

@@ -10,7 +10,8 @@ from dr.recovery import AtTime
 from dr.report.model import Report
 from tests.runs.conftest import Runner
 
-TIMES = 15
+TIMES = 7
+"""A soak (`test_soak.py`) does the same a hundred times."""
 
 
 def _exact(report: Report) -> float:
