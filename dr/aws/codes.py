@@ -88,7 +88,7 @@ CREDENTIALS_HINT = (
 )
 
 _ACTIONS = {
-    "HeadObject": "s3:GetObject (and s3:ListBucket)",
+    "HeadObject": "s3:GetObject and s3:GetObjectVersion (and s3:ListBucket)",
     "GetObject": "s3:GetObject and s3:GetObjectVersion",
     "HeadBucket": "s3:ListBucket",
     "ListObjectsV2": "s3:ListBucket",
