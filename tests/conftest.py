@@ -33,13 +33,28 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In which order, and what of a soak."""
+    items.sort(key=_turn)
+    if "DR_SOAK_SECONDS" in os.environ:
+        _sample(config, items)
+
+
+def _turn(item: pytest.Item) -> int:
+    """The seeded lab comes late: its application never stops growing and working, whoever else is being tested.
+
+    Small tests of the core come last, because they fill whatever time one worker has left.
+    """
+    folder = item.path.parent.name
+    return 2 if folder == "tests" else 1 if folder in ("runs", "flows") else 0
+
+
+def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A soak that has to fit a time takes those long proofs of a known length that chance picks for a quarter of it.
 
     The others are deselected, and pytest says how many. `tests/runs/test_soak.py` fits itself into the rest.
     """
-    if "DR_SOAK_SECONDS" not in os.environ:
-        return
     left = float(os.environ["DR_SOAK_SECONDS"]) / 4 * WORKERS
     lengths = {one: float(mark.args[0]) for one in items if (mark := one.get_closest_marker("soak")) and mark.args}
     order = sorted(lengths, key=lambda one: one.nodeid)
