@@ -3,8 +3,8 @@
     .venv/bin/python bench/lab.py [--rounds 5]
 
 Prints: seconds from nothing to ready, seconds until a small instance that was restored (from a snapshot, and to a point
-in time) is available at the default speed, and the memory of an idle lab. Memory is PSS, as /proc/PID/smaps_rollup
-tells it: pages that processes share are counted once.
+in time) is available at the default speed, the memory of an idle lab, and seconds in which forty nights pass. Memory is
+PSS, as /proc/PID/smaps_rollup tells it: pages that processes share are counted once.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from dr.lab import life, processes
 from dr.lab.home import Home
 
 SPEED = 60.0
+NIGHTS = 40
 
 
 def main() -> int:
@@ -34,13 +36,14 @@ def main() -> int:
     rounds = parser.parse_args().rounds
     peer_ready, peer_memory = zip(*(_peer() for _ in range(rounds)), strict=True)
     found = [_lab() for _ in range(rounds)]
-    ready, snapshot, instant, memory = (list(column) for column in zip(*found, strict=True))
+    ready, snapshot, instant, memory, nights = (list(column) for column in zip(*found, strict=True))
     _line("lab: nothing to ready", ready, "s", against=list(peer_ready))
     _line("moto server: nothing to ready", list(peer_ready), "s")
     _line("lab: instance restored from a snapshot", snapshot, "s")
     _line("lab: instance restored to a point in time", instant, "s")
     _line("lab: memory while idle, one instance", memory, "MB", against=list(peer_memory))
     _line("moto server: memory while idle", list(peer_memory), "MB")
+    _line(f"lab: {NIGHTS} nights of one instance", nights, "s")
     return 0
 
 
@@ -50,7 +53,7 @@ def _line(what: str, figures: list[float], unit: str, against: list[float] | Non
     print(f"{what:<44} {min(figures):8.2f} {median:8.2f} {max(figures):8.2f} {unit}{ratio}")  # noqa: T201
 
 
-def _lab() -> tuple[float, float, float, float]:
+def _lab() -> tuple[float, float, float, float, float]:
     with tempfile.TemporaryDirectory(prefix="firedrill-bench-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o711)
         home = Home(Path(folder) / "lab")
@@ -59,7 +62,11 @@ def _lab() -> tuple[float, float, float, float]:
         ready = time.monotonic() - begun
         try:
             snapshot, instant = _restores(_client(home))
-            return ready, snapshot, instant, _memory(child.pid, home.path)
+            memory = _memory(child.pid, home.path)
+            begun = time.monotonic()
+            for _ in life.advance(home, timedelta(days=NIGHTS)):
+                pass
+            return ready, snapshot, instant, memory, time.monotonic() - begun
         finally:
             life.end(home, child)
 
