@@ -1,6 +1,7 @@
 """`aws s3` and `aws s3api` as users run them: syncs up, down, again and with deletion, and an upload in parts."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,12 +33,15 @@ def bucket(aws: CommandLine, cloud: Cloud) -> Iterator[str]:
 
 @pytest.fixture
 def tree(aws: CommandLine) -> Path:
-    """A folder with small files and a large one."""
+    """A folder with small files and a large one, a minute old: S3 dates to the second, and newer is sent again."""
     root = aws.folder / "up"
     for key, body in KEYS.items():
         (root / key).parent.mkdir(parents=True, exist_ok=True)
         (root / key).write_bytes(body)
     (root / "large").write_bytes(os.urandom(LARGE))
+    before = time.time() - 60
+    for path in root.rglob("*"):
+        os.utime(path, (before, before))
     return root
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 from dr.errors import Unable
+from dr.lab.engine.backup import ceiling
 from dr.lab.passing import Event
 from dr.lab.rds import backups, openings
 from dr.lab.rds.records import Backup, Instance
@@ -53,13 +54,17 @@ def perform(world: World) -> list[Event]:
 
 
 def catch_up(world: World) -> None:
-    """After an advance: what a day would have uploaded and replicated is there."""
+    """After an advance: what a day would have uploaded and replicated is there.
+
+    Restorable times are whole seconds, cut off: only one that begins after the leap is surely not from before it.
+    """
+    leapt = ceiling(world.now)
     with world.lock:
         candidates = _backed_up(world)
     for instance, own, _ in candidates:
         earliest = own.earliest
         if earliest:
-            own.stop.wait(max(0.0, (earliest - world.now).total_seconds()) + 0.01)
+            own.stop.wait(max(0.0, (max(earliest, leapt) - world.now).total_seconds()) + 0.01)
             backups.upload(world, instance, own)
             _replicate(world, own)
 
