@@ -72,6 +72,10 @@ def test_the_command_knows_the_names_of_databases_and_says_when_there_is_none(ho
     assert "127.0.0.1  5 s left" in resolve(home, DATABASE).stdout
     gone = resolve(home, f"gone-{DATABASE}")
     assert (gone.returncode, gone.stdout.split()[0]) == (1, "NXDOMAIN")
+    # A zone that nobody has: there is no answer to keep.
+    nowhere = resolve(home, "nobody.example.com")
+    assert (nowhere.returncode, nowhere.stdout.split()[0]) == (1, "SERVFAIL")
+    assert "the resolver, just now" in nowhere.stdout
 
 
 @pytest.mark.parametrize("wrong", [("a..b",), ("x.test", "--type", "NONSENSE"), ("a" * 64 + ".test",)])

@@ -36,7 +36,7 @@ def ask(dns_addresses: dict[str, str], name: str, type_: str, *, fresh: bool) ->
         "type": dns.rdatatype.to_text(query.question[0].rdtype),
         "server": server,
         "status": dns.rcode.to_text(answer.rcode()),
-        "cached": not fresh and not answer.flags & dns.flags.AA,
+        "cached": not fresh and answer.rcode() != dns.rcode.SERVFAIL and not answer.flags & dns.flags.AA,
         "answers": [
             {
                 "name": rrset.name.to_text(),
