@@ -222,7 +222,6 @@ def test_what_waits_for_the_window_and_what_it_does_not_do(later: Cloud, instanc
 
 
 @pytest.mark.lab_only
-@pytest.mark.soak(40)
 @pytest.mark.behaviour("TIME-RETENTION-LOWERED")
 def test_a_lower_retention_does_not_wait_for_any_window(later: Cloud, instance: dict[str, Any]) -> None:
     rds, name = later.client("rds"), instance["DBInstanceIdentifier"]
@@ -269,7 +268,6 @@ def test_retention_zero_deletes_every_automated_snapshot_at_once(later: Cloud) -
         delete(later, name)
 
 
-@pytest.mark.soak(40)
 @pytest.mark.lab_only
 @pytest.mark.behaviour("TIME-RETAINED-EXPIRE")
 def test_retained_backups_end_with_the_retention_that_was_in_force(later: Cloud, instance: dict[str, Any]) -> None:
