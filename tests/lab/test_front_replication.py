@@ -1,5 +1,6 @@
 """Replication between the two regions' buckets: what arrives, when, in which order, and what it says of itself."""
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
+from dr.lab import life
 from dr.lab.front.replication import LAG_SECONDS
 from dr.lab.home import Home
 from tests.lab.front_fixtures import ACCOUNT, PRIMARY, RECOVERY, client, code, eventually, lab
@@ -70,6 +72,18 @@ def listed(s3: Any, name: str) -> list[tuple[str, str, Any]]:
     found = s3.list_object_versions(Bucket=name)
     both = found.get("Versions", []) + found.get("DeleteMarkers", [])
     return sorted((each["Key"], each["VersionId"], each["LastModified"]) for each in both)
+
+
+def test_nothing_arrives_in_a_lost_region_until_it_is_healed(home: Home, here: Any, pair: tuple[str, str]) -> None:
+    source, _ = pair
+    life.command(home, "outage", {"region": RECOVERY, "mode": "blackhole"})
+    try:
+        version = here.put_object(Bucket=source, Key="held", Body=b"x")["VersionId"]
+        threading.Event().wait(5 * LAG)
+        assert state(here, source, "held", version) == "PENDING"
+    finally:
+        life.command(home, "heal", {"region": RECOVERY})
+    eventually(lambda: state(here, source, "held", version) == "COMPLETED")
 
 
 def test_a_version_arrives_after_the_lag_as_it_is(here: Any, there: Any, pair: tuple[str, str]) -> None:

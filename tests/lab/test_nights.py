@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dr.lab.outages import Outage
 from dr.lab.passing import Passing
 from tests.lab.rds_fixtures import PRIMARY, RECOVERY, RdsLab, an_rds_lab
 from tests.lab.test_rds_backups import insert, replica, rows, wait_for, whole_second_after
@@ -131,6 +132,15 @@ def test_a_night_does_not_arrive_where_replication_was_stopped(lab: RdsLab, pass
     assert night not in [path.name for path in bases(lab, RECOVERY)]
     assert done.undo is not None
     done.undo()
+    lab.until(lambda: night in [path.name for path in bases(lab, RECOVERY)], "the night arrived")
+
+
+def test_a_night_does_not_arrive_in_a_lost_region(lab: RdsLab, passing: Passing) -> None:
+    lab.rds.lose(RECOVERY, Outage("refuse"))
+    advance(passing, DAY)
+    night = bases(lab)[-1].name
+    assert night not in [path.name for path in bases(lab, RECOVERY)]
+    lab.rds.lose(RECOVERY, None)
     lab.until(lambda: night in [path.name for path in bases(lab, RECOVERY)], "the night arrived")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dr.lab.outages import Outage
 from dr.lab.rds import replicas
 from dr.lab.rds.faults import Fault
 from tests.lab.rds_fixtures import PRIMARY, RECOVERY, RdsLab
@@ -175,3 +176,27 @@ def test_a_replica_with_fewer_connections_than_its_source_says_why_it_is_down(rd
     for name, region in (("few", RECOVERY), ("many-source", PRIMARY)):
         rds_lab.delete(name, region)
         rds_lab.client(region).delete_db_parameter_group(DBParameterGroupName="many")
+
+
+@pytest.mark.parametrize("lost", [PRIMARY, RECOVERY])
+def test_nothing_is_streamed_from_or_to_a_lost_region_until_it_is_healed(pair: Pair, lost: str) -> None:
+    world, source = pair.lab.rds.world, pair.lab.rds.world.regions[PRIMARY].instances[pair.source]
+    pair.write(1)
+    pair.shows(1)
+
+    def held() -> list[int]:
+        # Around the gates: a lost database runs on inside.
+        with pair.record.cluster.connect(source.traits.database or "postgres") as admin:
+            return [row for (row,) in admin.execute("select id from rows order by id")]
+
+    pair.lab.rds.lose(lost, Outage("blackhole"))
+    try:
+        pair.status("error")
+        with source.cluster.connect(source.traits.database or "postgres") as admin:
+            admin.execute("insert into rows values (2)")
+        world.stop.wait(1.0)
+        assert held() == [1]
+    finally:
+        pair.lab.rds.lose(lost, None)
+    pair.shows(1, 2)
+    pair.status("replicating")
