@@ -21,6 +21,7 @@ from dr.lab.front.calls import Calls
 from dr.lab.front.replication import Replication
 from dr.lab.front.store import Store
 from dr.lab.home import Home
+from dr.lab.outages import Outage
 from tests.lab.front_fixtures import PRIMARY, RECOVERY, client, code, eventually, lab
 from tests.lab.rds_fixtures import PASSWORD, RdsLab
 
@@ -180,6 +181,13 @@ def test_damage_in_backups_copies_and_restores(rds_lab: RdsLab, ledger: Ledger) 
     assert _snapshot(rds_lab, "stuck")["Status"] == "copying"
     ledger.clear("copy-stuck")
     rds_lab.await_snapshot("stuck", RECOVERY)
+
+    # and one that nothing reaches any more
+    rds_lab.rds.lose(PRIMARY, Outage("blackhole"))
+    there.copy_db_snapshot(SourceDBSnapshotIdentifier=_arn("older"), TargetDBSnapshotIdentifier="cut-off")
+    rds_lab.until(lambda: _snapshot(rds_lab, "cut-off")["PercentProgress"] == 99, "almost there")
+    rds_lab.rds.lose(PRIMARY, None)
+    rds_lab.await_snapshot("cut-off", RECOVERY)
 
     # a hole in the log
     latest = rds_lab.until(lambda: rds_lab.instance("harmed").get("LatestRestorableTime"), "restorable")

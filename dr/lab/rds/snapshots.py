@@ -232,9 +232,10 @@ def _copy(world: World, copied: Snapshot, source: Snapshot, turn: threading.Lock
 
 
 def _stand_still(world: World, copied: Snapshot) -> None:
-    """For as long as copies to this region are stuck."""
+    """For as long as copies like this one are stuck."""
+    source = copied.source_region or copied.region
     with world.changed:
-        while (percent := world.mishaps.stuck.get(copied.region)) is not None and copied.status == "copying":
+        while (percent := world.stands_still(copied.region, source)) is not None and copied.status == "copying":
             if world.stop.is_set():
                 raise Ending
             copied.stuck_at = percent

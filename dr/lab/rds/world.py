@@ -21,6 +21,8 @@ from dr.lab.rds.records import Backup, Instance, Occurrence, ParameterGroup, Reg
 REGIONS = ("eu-west-1", "eu-central-1")
 RESTORABLE_EVERY = 300.0
 """RDS uploads WAL every five minutes."""
+ALMOST = 99
+"""Per cent of a copy that cannot end."""
 
 
 class World:
@@ -71,6 +73,12 @@ class World:
     def seconds(self, aws_seconds: float) -> float:
         """AWS's seconds as seconds here."""
         return aws_seconds / self.speed
+
+    def stands_still(self, here: str, source: str) -> int | None:
+        """The per cent at which a copy from one region to another stops: a fault says so, or one of them is lost."""
+        if here != source and not self.lost.isdisjoint({here, source}):
+            return ALMOST
+        return self.mishaps.stuck.get(here)
 
     def cluster(self, region: Region, identifier: str, resource_id: str) -> Cluster:
         """A server to be, with the gate that its clients will pass."""

@@ -13,7 +13,7 @@ from dr.lab.rds.clusters import describe, snapshots, states
 from dr.lab.rds.clusters.records import ClusterSnapshot
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.records import Region
-from dr.lab.rds.world import World
+from dr.lab.rds.world import Ending, World
 
 COPIES_PER_REGION = 20
 Answer = dict[str, Any]
@@ -93,7 +93,11 @@ def _copy(world: World, copied: ClusterSnapshot, source: ClusterSnapshot, turn: 
                 # One of the two was deleted in the middle, which ends a copy on AWS too.
                 _failed(world, copied)
                 return
-    with world.lock:
+    with world.changed:
+        while copied.status == "copying" and world.stands_still(copied.region, source.region) is not None:
+            if world.stop.is_set():
+                raise Ending
+            world.changed.wait(0.5)
         if copied.status != "copying" or source.status != "available":
             _failed(world, copied)
             return
