@@ -184,8 +184,8 @@ def an_rds_lab(speed: float = SPEED, quotas: Quotas | None = None) -> Iterator[R
         shutil.rmtree(base, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rds_lab() -> Iterator[RdsLab]:
-    """One RDS for all tests of a session."""
+    """One RDS for all tests of a file: they count what is there, and nobody else's may be."""
     with an_rds_lab() as lab:
         yield lab
