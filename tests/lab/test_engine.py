@@ -189,6 +189,31 @@ def test_the_archive_refuses_to_replace_a_segment_by_other_content(machine: Mach
     assert machine.tree.version
 
 
+def test_the_restorable_time_advances_whoever_else_closes_segments(source: Cluster, home: Path) -> None:
+    """A base backup closes the segment that it ends in; so may a master user. None of that holds up an idle server."""
+    wal, done = Archive(home / "wal"), threading.Event()
+
+    def closing() -> None:
+        with source.connect() as admin:
+            while not done.is_set():
+                admin.execute("select pg_switch_wal()")
+
+    other = threading.Thread(target=closing)
+    other.start()
+    try:
+        for _ in range(25):
+            before, late = datetime.now(UTC).replace(microsecond=0), threading.Event()
+            alarm = threading.Timer(20, late.set)
+            alarm.start()
+            reached = archive.advance(source, wal, late)
+            alarm.cancel()
+            assert reached is not None, "the segment never came"
+            assert reached >= before
+    finally:
+        done.set()
+        other.join()
+
+
 # --- recovery ---
 
 

@@ -50,18 +50,18 @@ class Archive:
         """Complete files, oldest first."""
         return sorted(file.name for file in self.directory.iterdir() if not file.name.startswith("."))
 
-    def holds(self, segment: str) -> bool:
-        return (self.directory / segment).exists()
+    def has_had(self, segment: str) -> bool:
+        """Whether a segment has arrived, also if it was lost since."""
+        return (self.directory / segment).exists() or self._lost(segment).exists()
 
     def lose(self, segment: str) -> None:
         """Let a segment be missing. A replica does not fetch it again: it has been here."""
-        (self.directory / segment).rename(self.directory / f".{segment}.lost")
+        (self.directory / segment).rename(self._lost(segment))
 
     def find_again(self, segment: str) -> None:
         """Undo `lose`, where the archive is still there."""
-        lost = self.directory / f".{segment}.lost"
-        if lost.exists():
-            lost.rename(self.directory / segment)
+        if self._lost(segment).exists():
+            self._lost(segment).rename(self.directory / segment)
 
     def prune(self, needed: str | None) -> None:
         """Remove what lies before the segment that the oldest base needs; everything where no base needs any."""
@@ -69,13 +69,15 @@ class Archive:
             if needed is None or _before(name, needed):
                 (self.directory / name).unlink()
 
+    def _lost(self, segment: str) -> Path:
+        return self.directory / f".{segment}.lost"
+
     def follow(self, account: Account, source: "Archive", needed: str) -> None:
         """Bring over what the source has and this archive lacks, oldest first, from the segment that a base needs."""
         self.prepare(account)
         have = set(self.segments())
         for name in source.segments():
-            lost = self.directory / f".{name}.lost"
-            if name not in have and not lost.exists() and not _before(name, needed):
+            if name not in have and not self._lost(name).exists() and not _before(name, needed):
                 partial = self.directory / f".{name}.partial"
                 shutil.copyfile(source.directory / name, partial)
                 partial.chmod(0o600)
@@ -90,18 +92,24 @@ def _before(name: str, segment: str) -> bool:
 
 
 def advance(cluster: Cluster, archive: Archive, stop: Event) -> datetime | None:
-    """The newest whole second to which the archive can restore, or None if told to stop before it was known."""
+    """The newest whole second to which the archive can restore, or None if told to stop before it was known.
+
+    None too where the server ends meanwhile: what it has not archived then stands still with it.
+    """
     with cluster.connect() as connection:
         with connection.transaction():
             row = connection.execute("select clock_timestamp()").fetchone()
             connection.execute("select pg_logical_emit_message(true, 'rds', 'restorable time')")
         if row is None or not isinstance(row[0], datetime):
             raise Unable(f"{cluster.endpoint}: the server did not tell the time", hint=str(cluster.log))
-        holding = connection.execute("select pg_walfile_name(pg_current_wal_insert_lsn() - 1)").fetchone()
+        # Somebody else may have closed the segment of the commit by now, and an empty segment is never archived. So
+        # one more record, which only says where it stands, goes behind the commit.
+        behind = "select pg_walfile_name(pg_logical_emit_message(false, 'rds', 'behind the restorable time') - 1)"
+        holding = connection.execute(behind).fetchone()
         connection.execute("select pg_switch_wal()")
     if holding is None:
         raise Unable(f"{cluster.endpoint}: the server did not name its segment", hint=str(cluster.log))
-    while not archive.holds(str(holding[0])):
-        if stop.wait(LOOK_AGAIN):
+    while not archive.has_had(str(holding[0])):
+        if stop.wait(LOOK_AGAIN) or not cluster.alive:
             return None
     return row[0].astimezone(UTC).replace(microsecond=0)

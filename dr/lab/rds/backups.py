@@ -208,18 +208,19 @@ def _keep_restorable(world: World, instance: Instance, own: Backup) -> None:
 
 def upload(world: World, instance: Instance, own: Backup) -> None:
     """Bring the restorable time up to date, where the server runs."""
-    if not instance.cluster.alive:
-        return
-    try:
-        reached = archive.advance(instance.cluster, own.archive, own.stop)
-    except psycopg.Error:
-        # The server is rebooting, stopping or damaged: the restorable time stands still, as it would on AWS.
-        return
-    if reached:
-        with world.lock:
-            own.latest = reached
-            if instance.backup is own:
-                instance.latest = reached
+    with own.uploading:
+        if not instance.cluster.alive:
+            return
+        try:
+            reached = archive.advance(instance.cluster, own.archive, own.stop)
+        except psycopg.Error:
+            # The server is rebooting, stopping or damaged: the restorable time stands still, as it would on AWS.
+            return
+        if reached:
+            with world.lock:
+                own.latest = reached
+                if instance.backup is own:
+                    instance.latest = reached
 
 
 def _follow(world: World, replica: Backup, source: Backup) -> None:

@@ -197,6 +197,8 @@ class Backup:
     stop: Event = field(default_factory=Event)
     busy: Lock = field(default_factory=Lock)
     """Held while its bytes are being read for a replica, or removed."""
+    uploading: Lock = field(default_factory=Lock)
+    """Held from reading the server's clock until that is the restorable time, so that it never goes back."""
 
     @property
     def tags(self) -> Tags:
