@@ -234,16 +234,21 @@ def test_a_lower_retention_does_not_wait_for_any_window(later: Cloud, instance: 
 @pytest.mark.lab_only
 @pytest.mark.behaviour("TIME-STOPPED-NO-BACKUP")
 @pytest.mark.behaviour("TIME-STOPPED-SEVEN-DAYS")
-def test_a_stopped_instance_has_no_nights_and_is_started_after_a_week(later: Cloud, instance: dict[str, Any]) -> None:
+def test_a_stopped_instance_keeps_its_backups_and_is_started_after_a_week(
+    later: Cloud, instance: dict[str, Any]
+) -> None:
     name = instance["DBInstanceIdentifier"]
+    before = snapshots(later, name)
     later.client("rds").stop_db_instance(DBInstanceIdentifier=name)
     await_status(later, name, "stopped")
     events = advance(later, days=6)
     assert happened(events, "snapshot taken") == []
-    assert snapshots(later, name) == []
+    assert snapshots(later, name) == before != []
     assert look(later, name)["DBInstanceStatus"] == "stopped"
     assert happened(advance(later, days=1, hours=1), "instance started") == [name]
     await_status(later, name)
+    assert snapshots(later, name) == before
+    assert happened(advance(later, days=1), "snapshot lapsed") == before
 
 
 @pytest.mark.behaviour("TIME-RETENTION-ZERO")
@@ -274,7 +279,11 @@ def test_retained_backups_end_with_the_retention_that_was_in_force(later: Cloud,
     rds, asked = later.client("rds"), {"DbiResourceId": instance["DbiResourceId"]}
     advance(later, days=1)
     delete(later, instance["DBInstanceIdentifier"], DeleteAutomatedBackups=False)
-    advance(later, hours=23)
+    assert later.home is not None
+    now = datetime.fromisoformat(life.status(later.home)["calendar"])
+    # A day after its last snapshot, and that was taken at two o'clock.
+    to_its_end = (now.replace(hour=2, minute=0, second=0) - now) % timedelta(days=1)
+    advance(later, seconds=max(0, int(to_its_end.total_seconds()) - 3600))
     kept = rds.describe_db_instance_automated_backups(**asked)["DBInstanceAutomatedBackups"][0]
     assert (kept["Status"], kept["BackupRetentionPeriod"]) == ("retained", 1)
     assert len(happened(advance(later, hours=2), "retained backups expired")) == 1

@@ -12,6 +12,7 @@ world.py       the regions, the clock, the lock and the threads; nothing happens
 nights.py      the automated backup of every night
 maintenance.py what waits for the maintenance window
 retention.py   what becomes too old, and goes
+pauses.py      the time that an instance is stopped does not count
 openings.py    when a backup or maintenance window opens
 losing.py      what the databases of a lost region do
 mishaps.py     what is to go wrong later

@@ -68,6 +68,7 @@ def close_archive(world: World, instance: Instance, *, keep: bool) -> None:
         return
     own.stop.set()
     with world.lock:
+        own.go_on(world.calendar.now)
         instance.backup = None
         instance.latest = None
         for replica in replicas(world, own):

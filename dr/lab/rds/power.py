@@ -6,6 +6,7 @@ from dr.errors import Unable
 from dr.lab.rds import describe, names, placement, snapshots, states
 from dr.lab.rds.faults import Fault
 from dr.lab.rds.instances import find, require
+from dr.lab.rds.pauses import Pause
 from dr.lab.rds.records import Instance, Region
 from dr.lab.rds.world import World
 
@@ -38,6 +39,8 @@ def stop(world: World, region: Region, request: dict[str, Any]) -> Answer:
             instance.cluster.stop()
         with world.lock:
             instance.stopped = world.now
+            if instance.backup:
+                instance.backup.pauses.append(Pause(world.calendar.now))
         world.tell(instance, "DB instance stopped", "notification")
         world.move(instance, "stopped")
 
@@ -64,6 +67,8 @@ def start_up(world: World, instance: Instance) -> None:
     # Whoever lost the key may still be going down.
     going_down = instance.status == states.KEY_LOST
     instance.keyless_since = instance.stopped = None
+    if instance.backup:
+        instance.backup.go_on(world.calendar.now)
     _come_up(world, instance, "starting", ("DB instance started", "notification"), down_first=going_down)
 
 

@@ -12,6 +12,7 @@ from dr.lab.engine.backup import Base
 from dr.lab.engine.cluster import Cluster
 from dr.lab.rds.clusters.records import Clusters, Membership
 from dr.lab.rds.neighbours import Subnet
+from dr.lab.rds.pauses import Pause
 from dr.lab.rds.quotas import Quotas
 
 Tags = dict[str, str]
@@ -194,6 +195,8 @@ class Backup:
     """Set where this is a replica of another region's."""
     stalled: bool = False
     """Whether nothing arrives from the source any more: see the fault `backup-replication-stopped`."""
+    pauses: list[Pause] = field(default_factory=list)
+    """When its instance was stopped, oldest first; of a replica, see `stopped`."""
     stop: Event = field(default_factory=Event)
     busy: Lock = field(default_factory=Lock)
     """Held while its bytes are being read for a replica, or removed."""
@@ -203,6 +206,21 @@ class Backup:
     @property
     def tags(self) -> Tags:
         return self.traits.tags
+
+    @property
+    def stopped(self) -> list[Pause]:
+        """When the instance behind it was stopped."""
+        return self.source.stopped if self.source else self.pauses
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether the instance behind it is stopped now: then nothing of it becomes older."""
+        return any(pause.ended is None for pause in self.stopped)
+
+    def go_on(self, now: datetime) -> None:
+        """The instance is started, or deleted: its backups become older again. Calendar time."""
+        for pause in self.pauses:
+            pause.ended = pause.ended or now
 
     @property
     def earliest(self) -> datetime | None:
