@@ -60,7 +60,7 @@ def test_a_damaged_baseline(apart: Runner, asset: str, damage: str) -> None:
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[: 0 if damage == "emptied" else 1000])
-    report = apart.test()
+    report = apart.test(None, asset)
     assert report.verdict == "inconclusive", report.reasons
     assert any(document.name in reason or "baseline" in reason or "manifest" in reason for reason in report.reasons)
 
@@ -78,7 +78,7 @@ def test_a_baseline_with_nothing_in_it(apart: Runner, asset: str) -> None:
     (apart.lab.folder / "control" / document["name"]).write_bytes(raw)
     document["sha256"] = hashlib.sha256(raw).hexdigest()
     path.write_text(json.dumps(whole))
-    assert apart.test().verdict != "passed"
+    assert apart.test(None, asset).verdict != "passed"
 
 
 def test_a_missing_certificate_authority(backed_up: Runner, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_heartbeat_that_died_before_the_instant(apart: Runner) -> None:
     try:
         time.sleep(3)
         assert apart.backup().verdict == "passed"
-        report = apart.test()
+        report = apart.test(None, "receipts-db")
         assert report.verdict == "inconclusive", report.reasons
         assert any("heartbeat" in reason for reason in report.reasons)
     finally:

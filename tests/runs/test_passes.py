@@ -10,7 +10,7 @@ from dr.recovery import AtTime
 from dr.report.model import Report
 from tests.runs.conftest import Runner
 
-TIMES = 3
+TIMES = 2
 """A soak (`test_soak.py`) does the same a hundred times."""
 
 
