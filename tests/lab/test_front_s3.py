@@ -129,6 +129,28 @@ def test_writers_of_one_key_lose_no_version(home: Home) -> None:
     assert sum(each["IsLatest"] for each in found) == 1
 
 
+def test_whoever_reads_while_others_write_gets_one_version_whole(s3: Any) -> None:
+    name = bucket(s3)
+    put(s3, name, "key", b"first")
+    done = threading.Event()
+
+    def read(_: int) -> int:
+        count = 0
+        while not done.is_set():
+            found = s3.get_object(Bucket=name, Key="key")
+            # botocore compares the content with the checksum of the same answer by itself.
+            assert found["ETag"].strip('"') == hashlib.md5(found["Body"].read(), usedforsecurity=False).hexdigest()
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(5) as pool:
+        reading = [pool.submit(read, number) for number in range(4)]
+        for number in range(120):
+            put(s3, name, "key", b"%d" % number)
+        done.set()
+    assert sum(one.result() for one in reading) > 0
+
+
 @pytest.mark.parametrize("page", [1, 2, 3, 1000])
 def test_pages_of_versions_neither_lose_nor_repeat_any(s3: Any, page: int) -> None:
     name = bucket(s3)

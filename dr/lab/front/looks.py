@@ -40,15 +40,19 @@ class Looks:
         if not asked <= _CONTENT:
             return self._simulated.answer("s3", request)
         named = request.parameters.get("versionId")
-        version = self._store.named(bucket.name, key, named)
-        if isinstance(version, FakeDeleteMarker):
-            raise _marker(version, named=bool(named))
-        if version is None:
-            return self._missing(request, key, named)
-        if request.method == "GET":
-            sealing.readable(version)
-        part = self._part(request, version)
-        answer = self._simulated.answer("s3", _asked_of_store(request, part))
+        while True:
+            version = self._store.named(bucket.name, key, named)
+            if isinstance(version, FakeDeleteMarker):
+                raise _marker(version, named=bool(named))
+            if version is None:
+                return self._missing(request, key, named)
+            if request.method == "GET":
+                sealing.readable(version)
+            part = self._part(request, version)
+            answer = self._simulated.answer("s3", _asked_of_store(request, part))
+            # Whoever wrote meanwhile: the simulated store looked by itself, and an answer is about one version.
+            if self._store.named(bucket.name, key, named) is version:
+                break
         if answer.status not in (200, 206):
             return answer
         headers = self._headers(request, bucket, version, answer, part)
