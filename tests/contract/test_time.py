@@ -241,13 +241,19 @@ def test_a_stopped_instance_keeps_its_backups_and_is_started_after_a_week(
     before = snapshots(later, name)
     later.client("rds").stop_db_instance(DBInstanceIdentifier=name)
     await_status(later, name, "stopped")
-    events = advance(later, days=6)
-    assert happened(events, "snapshot taken") == []
-    assert snapshots(later, name) == before != []
-    assert look(later, name)["DBInstanceStatus"] == "stopped"
-    assert happened(advance(later, days=1, hours=1), "instance started") == [name]
-    await_status(later, name)
-    assert snapshots(later, name) == before
+    # One that runs beside it, whose backups become too old meanwhile.
+    running = create(later, "running", BackupRetentionPeriod=1)["DBInstanceIdentifier"]
+    try:
+        events = advance(later, days=6)
+        assert len(happened(events, "snapshot taken")) == 6
+        assert not any(name in taken for taken in happened(events, "snapshot taken"))
+        assert snapshots(later, name) == before != []
+        assert look(later, name)["DBInstanceStatus"] == "stopped"
+        assert happened(advance(later, days=1, hours=1), "instance started") == [name]
+        await_status(later, name)
+        assert snapshots(later, name) == before
+    finally:
+        delete(later, running)
     assert happened(advance(later, days=1), "snapshot lapsed") == before
 
 

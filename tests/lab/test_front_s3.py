@@ -129,6 +129,10 @@ def test_writers_of_one_key_lose_no_version(home: Home) -> None:
     assert sum(each["IsLatest"] for each in found) == 1
 
 
+WRITES = 150
+"""By each of four writers: with fewer, a reader rarely falls between two of them."""
+
+
 def test_whoever_reads_while_others_write_gets_one_version_whole(s3: Any) -> None:
     name = bucket(s3)
     put(s3, name, "key", b"first")
@@ -143,11 +147,16 @@ def test_whoever_reads_while_others_write_gets_one_version_whole(s3: Any) -> Non
             count += 1
         return count
 
-    with ThreadPoolExecutor(5) as pool:
+    def write(writer: int) -> None:
+        for number in range(WRITES):
+            put(s3, name, "key", b"%d of %d" % (number, writer))
+
+    with ThreadPoolExecutor(8) as pool:
         reading = [pool.submit(read, number) for number in range(4)]
-        for number in range(120):
-            put(s3, name, "key", b"%d" % number)
-        done.set()
+        try:
+            list(pool.map(write, range(4)))
+        finally:
+            done.set()
     assert sum(one.result() for one in reading) > 0
 
 

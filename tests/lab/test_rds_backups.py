@@ -1,5 +1,6 @@
 """Snapshots, copies, automated backups, replication and restores over the wire."""
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 from moto.ec2.models import ec2_backends
 from moto.kms.models import kms_backends
 
+from dr.lab.rds import backups
 from dr.lab.rds.neighbours import ACCOUNT
 from tests.lab.rds_fixtures import PRIMARY, RECOVERY, RdsLab
 from tests.lab.test_rds_instances import refused
@@ -303,6 +305,28 @@ def test_a_broken_archive_makes_an_incompatible_restore(rds_lab: RdsLab, source:
     code = refused(delete, DBInstanceIdentifier="broken", FinalDBSnapshotIdentifier="never")
     assert code == "InvalidDBInstanceState"
     rds_lab.delete("broken")
+
+
+def test_uploads_wait_for_one_another_so_that_the_restorable_time_never_goes_back(
+    rds_lab: RdsLab, source: dict[str, Any]
+) -> None:
+    """Two that both read the clock and then wait for a slow archive would end in any order, the older one last."""
+    instance = rds_lab.rds.world.regions[PRIMARY].instances[source["DBInstanceIdentifier"]]
+    own = instance.backup
+    assert own is not None
+    away = own.archive.directory.with_name("away")
+    own.archive.directory.rename(away)
+    uploads = [threading.Thread(target=backups.upload, args=(rds_lab.rds.world, instance, own)) for _ in range(2)]
+    for upload in uploads:
+        upload.start()
+    # Long enough for both to have read the clock, if nothing keeps them from it, and for the second to be another one.
+    time.sleep(1.2)
+    released = datetime.now(UTC)
+    away.rename(own.archive.directory)
+    for upload in uploads:
+        upload.join()
+    assert own.latest is not None
+    assert own.latest >= released.replace(microsecond=0)
 
 
 def test_retained_backups_outlive_their_instance(rds_lab: RdsLab) -> None:
