@@ -27,6 +27,10 @@ def test_a_cluster_goes_after_its_instances_and_its_backups_can_stay(aurora: Aur
     with aurora.enter(made) as master:
         master.execute("create table seen (id int)")
         master.execute("insert into seen values (1)")
+        written = master.execute("select clock_timestamp()").fetchone()
+    assert written is not None
+    # What is retained reaches to the latest restorable time, and not to the deletion.
+    aurora.restorable(name, written[0])
 
     chosen = {"DBClusterIdentifier": name}
     cloud.refused("InvalidParameterCombination", rds.delete_db_cluster, **chosen)
