@@ -23,6 +23,8 @@ PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
 PREFIX = "drc-"
 """Every name that the suite creates begins so; the sweeper deletes nothing else."""
 TAG = "firedrill-contract"
+PATIENCE = 60.0
+"""Seconds of ours for anything that is waited for, however fast a lab's time passes: the machine may be slow."""
 
 Seen = TypeVar("Seen")
 
@@ -79,15 +81,15 @@ class Cloud:
         return [{"Key": TAG, "Value": self.run}]
 
     def until(self, look: Callable[[], Seen | None], what: str, aws_seconds: float = 3600) -> Seen:
-        """Look until there is something true to see, for so many of AWS's seconds (never under twenty of ours)."""
-        deadline = time.monotonic() + max(20.0, aws_seconds / self.speed)
+        """Look until there is something true to see, for so many of AWS's seconds (never less than `PATIENCE`)."""
+        deadline = time.monotonic() + max(PATIENCE, aws_seconds / self.speed)
         while True:
             seen = look()
             if seen:
                 return seen
             if time.monotonic() > deadline:
                 raise AssertionError(f"never happened: {what}")
-            time.sleep(5.0 if self.on_aws else 0.02)
+            time.sleep(5.0 if self.on_aws else 0.05)
 
     def refused(self, code: str, call: Callable[..., Any], **request: Any) -> ClientError:
         """The error of a call that must be refused with this code."""
