@@ -31,6 +31,13 @@ def advance(cloud: Cloud, **by: int) -> Events:
     return [event for step in life.advance(cloud.home, timedelta(**by)) for event in step["events"]]
 
 
+def seconds_until(cloud: Cloud, hour: int) -> int:
+    """How far ahead in the lab's calendar the next beginning of an hour of the day is."""
+    assert cloud.home is not None
+    now = datetime.fromisoformat(life.status(cloud.home)["calendar"])
+    return int(((now.replace(hour=hour, minute=0, second=0) - now) % timedelta(days=1)).total_seconds())
+
+
 def happened(events: Events, kind: str) -> list[str]:
     """Of the events of a kind, what they happened to, without the region."""
     return [event["subject"].split(" ", 1)[1] for event in events if event["kind"] == kind]
@@ -239,9 +246,7 @@ def test_a_stopped_instance_keeps_its_backups_and_is_started_after_a_week(
 ) -> None:
     name = instance["DBInstanceIdentifier"]
     # So that no night falls between the end of the week and the look: nights are at two o'clock.
-    assert later.home is not None
-    now = datetime.fromisoformat(life.status(later.home)["calendar"])
-    advance(later, seconds=int(((now.replace(hour=3, minute=0, second=0) - now) % timedelta(days=1)).total_seconds()))
+    advance(later, seconds=seconds_until(later, 3))
     before = snapshots(later, name)
     later.client("rds").stop_db_instance(DBInstanceIdentifier=name)
     await_status(later, name, "stopped")
@@ -289,11 +294,8 @@ def test_retained_backups_end_with_the_retention_that_was_in_force(later: Cloud,
     rds, asked = later.client("rds"), {"DbiResourceId": instance["DbiResourceId"]}
     advance(later, days=1)
     delete(later, instance["DBInstanceIdentifier"], DeleteAutomatedBackups=False)
-    assert later.home is not None
-    now = datetime.fromisoformat(life.status(later.home)["calendar"])
     # A day after its last snapshot, and that was taken at two o'clock.
-    to_its_end = (now.replace(hour=2, minute=0, second=0) - now) % timedelta(days=1)
-    advance(later, seconds=max(0, int(to_its_end.total_seconds()) - 3600))
+    advance(later, seconds=max(0, seconds_until(later, 2) - 3600))
     kept = rds.describe_db_instance_automated_backups(**asked)["DBInstanceAutomatedBackups"][0]
     assert (kept["Status"], kept["BackupRetentionPeriod"]) == ("retained", 1)
     assert len(happened(advance(later, hours=2), "retained backups expired")) == 1

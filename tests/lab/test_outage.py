@@ -63,11 +63,12 @@ def took(call: Callable[[], Any], expected: type[BaseException]) -> float:
 def test_refused_is_learnt_at_once_and_healed_at_once(home: Home) -> None:
     assert who(home)()["Account"]
     lose(home, "refuse")
-    # Each time a new connection: one that was there before is reset, and that is another error.
-    assert took(who(home), EndpointConnectionError) < 2
+    # By a new connection: one that was there before is reset, and that is another error.
+    call = who(home)
+    assert took(call, EndpointConnectionError) < 2
     assert who(home, RECOVERY)()["Account"]
     heal(home)
-    assert who(home)()["Account"]
+    assert call()["Account"]
 
 
 def test_refusing_resets_a_connection_that_waits(home: Home) -> None:
