@@ -15,6 +15,8 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     comparison.py           content of a restore against a baseline
     schema_comparison.py    shape of a restore against a baseline
     object_versions.py      what stood in a bucket at an instant
+    permissions.py          what each AWS operation needs of IAM, for which kind of work
+    policy.py               those needs as IAM policies, for one estate
     plan.py                 everything that a run will do, before it begins
     preview.py              the plan as a person reads it
     records.py              what a committed backup says of itself; the rule that chooses the instant

@@ -24,6 +24,7 @@ VERBS = {
     "runs": "look back: every run, its verdict and how deep it proved",
     "report": "the report of one run, as a page, JSON, Markdown or JUnit",
     "sweep": "remove scratch that outlived its run or its expiry",
+    "iam-policy": "the least IAM policy of each role, for this estate",
     "lab": "two AWS regions on this machine, with real PostgreSQL: up, seed, status, outage, fault, advance, down",
 }
 """verb -> its one-line summary. The verb's file is `dr/cli/<verb>.py`, which holds `command`."""

@@ -1,8 +1,4 @@
-"""The permissions of each kind of work, derived from the operations that the product calls for it.
-
-observe reads production and changes nothing; scratch builds a copy and destroys it, and may neither delete nor modify
-what does not carry a run's tag; recover makes backups. The caller may do nothing but assume the three.
-"""
+"""People who work under the roles that `dr iam-policy` prints for their estate, in a lab that enforces them."""
 
 import json
 from typing import Any
@@ -14,78 +10,13 @@ from tests.conftest import ESTATE, Lab
 
 ACCOUNT = "123456789012"
 REGIONS = ("eu-west-1", "eu-central-1")
-DOCUMENTS = "arn:aws:s3:::receipts-documents-*"
-SCRATCH = "arn:aws:s3:::firedrill-scratch-*"
-RUN_TAG = "aws:ResourceTag/firedrill:run"
+KINDS = ("observe", "scratch", "recover")
 
-Statements = list[dict[str, Any]]
-
-
-def _rds(kind: str, name: str) -> str:
-    return f"arn:aws:rds:*:{ACCOUNT}:{kind}:{name}"
-
-
-def _allow(action: str, *resources: str, **condition: Any) -> dict[str, Any]:
-    given = {"Effect": "Allow", "Action": action, "Resource": list(resources) or "*"}
-    return {**given, "Condition": condition} if condition else given
-
-
-SCRATCH_INSTANCES = _rds("db", "firedrill-*")
-_RESTORED_WITH = (
-    _rds("subgrp", "firedrill-scratch"),
-    _rds("pg", "firedrill-scratch-pg15"),
-    _rds("og", "default:postgres-*"),
-)
-
-ROLES: dict[str, Statements] = {
-    "observe": [
-        _allow("rds:DescribeDBInstances"),
-        _allow("rds:DescribeDBSnapshots"),
-        _allow("rds:DescribeDBInstanceAutomatedBackups"),
-        _allow("rds:DescribeDBSubnetGroups", _rds("subgrp", "firedrill-scratch")),
-        _allow("rds:DescribeDBParameterGroups", _rds("pg", "firedrill-scratch-pg15")),
-        _allow("rds:DescribeEvents"),
-        _allow("s3:ListBucket", DOCUMENTS, SCRATCH),
-        _allow("s3:GetBucketVersioning", DOCUMENTS, SCRATCH),
-        _allow("s3:ListBucketVersions", DOCUMENTS, SCRATCH),
-        _allow("s3:GetObject", f"{DOCUMENTS}/*"),
-        _allow("s3:GetObjectVersion", f"{DOCUMENTS}/*"),
-        _allow("kms:DescribeKey", f"arn:aws:kms:*:{ACCOUNT}:key/*"),
-        _allow("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:{ACCOUNT}:secret:receipts/*"),
-        _allow("ec2:DescribeSecurityGroups"),
-        _allow("tag:GetResources"),
-    ],
-    "scratch": [
-        _allow("rds:DescribeDBInstances", SCRATCH_INSTANCES, _rds("db", "receipts")),
-        _allow("rds:RestoreDBInstanceToPointInTime", _rds("auto-backup", "*"), SCRATCH_INSTANCES, *_RESTORED_WITH),
-        _allow("rds:RestoreDBInstanceFromDBSnapshot", _rds("snapshot", "*"), SCRATCH_INSTANCES, *_RESTORED_WITH),
-        _allow("rds:AddTagsToResource", SCRATCH_INSTANCES, Null={"aws:RequestTag/firedrill:run": "false"}),
-        _allow("rds:ModifyDBInstance"),
-        _allow("rds:DeleteDBInstance"),
-        {
-            "Effect": "Deny",
-            "Action": ["rds:Delete*", "rds:Modify*"],
-            "Resource": "*",
-            "Condition": {"Null": {RUN_TAG: "true"}},
-        },
-        _allow("s3:GetObjectVersion", f"{DOCUMENTS}/*", f"{SCRATCH}/*"),
-        _allow("s3:PutObject", f"{SCRATCH}/*"),
-        _allow("s3:ListBucketVersions", SCRATCH),
-        _allow("s3:ListBucketMultipartUploads", SCRATCH),
-        _allow("s3:DeleteObjectVersion", f"{SCRATCH}/*"),
-    ],
-    "recover": [
-        _allow("rds:CreateDBSnapshot", _rds("db", "receipts"), _rds("snapshot", "firedrill-*")),
-        _allow("rds:CopyDBSnapshot", _rds("snapshot", "firedrill-*")),
-        _allow("rds:AddTagsToResource", _rds("snapshot", "firedrill-*")),
-        _allow("kms:DescribeKey", f"arn:aws:kms:*:{ACCOUNT}:key/*"),
-        _allow("kms:CreateGrant", f"arn:aws:kms:*:{ACCOUNT}:key/*", Bool={"kms:GrantIsForAWSResource": "true"}),
-    ],
-}
+Document = dict[str, Any]
 
 
 class People:
-    """A user who may assume three roles, and an estate that names the roles."""
+    """A user who may do nothing but assume three roles, and an estate that names the roles."""
 
     def __init__(self, lab: Lab, name: str) -> None:
         self.lab = lab
@@ -99,28 +30,41 @@ class People:
             aws_access_key_id=reached.credentials.access_key_id,
             aws_secret_access_key=reached.credentials.secret_access_key,
         )
-        user = self._iam.create_user(UserName=name)["User"]["Arn"]
-        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": user}}
-        for kind in ROLES:
-            self._iam.create_role(RoleName=self.role(kind), AssumeRolePolicyDocument=_document([trust]))
+        self._iam.create_user(UserName=name)
+        # The whole account is trusted: so it is the caller's own policy that lets the caller in.
+        account = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+        for kind in KINDS:
+            self._iam.create_role(RoleName=self.role(kind), AssumeRolePolicyDocument=_text(_document([account])))
         key = self._iam.create_access_key(UserName=name)["AccessKey"]
         self._keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-        for kind in ROLES:
+        self.policies: dict[str, list[Document]] = lab.json("iam-policy", "--estate", self.estate)
+        for kind in (*KINDS, "caller"):
             self.grant(kind)
 
     def role(self, kind: str) -> str:
         return f"{self.name}-{kind}"
 
     def grant(self, kind: str, *, without: str = "") -> None:
-        """Give a role its permissions, but for one action."""
-        left = [one for one in ROLES[kind] if one["Effect"] == "Deny" or one["Action"] != without]
-        assert not without or len(left) < len(ROLES[kind]), f"{kind} has no {without}"
-        self._iam.put_role_policy(RoleName=self.role(kind), PolicyName="firedrill", PolicyDocument=_document(left))
+        """Give a role what is printed for it, but for one action."""
+        for number, document in enumerate(self.policies[kind]):
+            left = [one for given in document["Statement"] if (one := _less(given, without))]
+            named = {"PolicyName": f"firedrill-{number}", "PolicyDocument": _text(_document(left))}
+            if kind != "caller":
+                self._iam.put_role_policy(RoleName=self.role(kind), **named)
+            elif left:
+                self._iam.put_user_policy(UserName=self.name, **named)
+            else:
+                self._iam.delete_user_policy(UserName=self.name, PolicyName=named["PolicyName"])
+
+    def actions(self, kind: str) -> list[str]:
+        """Every action that is allowed to a role."""
+        given = [one for document in self.policies[kind] for one in document["Statement"] if one["Effect"] == "Allow"]
+        return sorted({action for one in given for action in one["Action"]})
 
     @property
     def estate(self) -> str:
         """The lab's estate, with these roles and the control store of the lab's own."""
-        roles = ", ".join(f'{kind}: "arn:aws:iam::{ACCOUNT}:role/{self.role(kind)}"' for kind in ROLES)
+        roles = ", ".join(f'{kind}: "arn:aws:iam::{ACCOUNT}:role/{self.role(kind)}"' for kind in KINDS)
         nobody = "roles: {observe: null, scratch: null, recover: null}"
         text = ESTATE.read_text()
         assert nobody in text
@@ -133,6 +77,39 @@ class People:
     def dr(self, *arguments: str) -> Any:
         return self.lab.dr(*arguments, "--estate", self.estate, **self._keys)
 
+    def rds(self, kind: str, region: str) -> Any:
+        """RDS as a role of theirs sees it, for whoever wants to try something on its behalf."""
+        reached = connection.read(self.lab.surroundings())
+        sts = boto3.client(
+            "sts",
+            region_name=region,
+            endpoint_url=reached.endpoint("sts", region),
+            aws_access_key_id=self._keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self._keys["AWS_SECRET_ACCESS_KEY"],
+        )
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{self.role(kind)}"
+        given = sts.assume_role(RoleArn=arn, RoleSessionName="attempt")["Credentials"]
+        return boto3.client(
+            "rds",
+            region_name=region,
+            endpoint_url=reached.endpoint("rds", region),
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+        )
 
-def _document(statements: Statements) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+def _less(statement: dict[str, Any], action: str) -> dict[str, Any] | None:
+    """A statement that no longer allows an action; nothing where it allowed nothing else."""
+    if statement["Effect"] == "Deny":
+        return statement
+    left = [one for one in statement["Action"] if one != action]
+    return statement | {"Action": left} if left else None
+
+
+def _document(statements: list[dict[str, Any]]) -> Document:
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _text(document: Document) -> str:
+    return json.dumps(document)
