@@ -47,7 +47,8 @@ def enter(estate_file: Path, environment: Mapping[str, str] = os.environ) -> Hou
     """Read the estate and find the way to AWS and to the control store. Raises Refused; touches nothing."""
     estate, document = load_estate(estate_file)
     reached = connection.read(environment)
-    aws = Aws(reached, estate.account, estate.roles, environment=environment)
+    regions = frozenset({estate.sites.primary.region, estate.sites.recovery.region})
+    aws = Aws(reached, estate.account, estate.roles, environment=environment, regions=regions)
     preflight.check_control_store(aws, estate, document)
     store, runs = open_store(estate.control, aws, estate.sites.recovery.region)
     return House(estate, document, reached, aws, store, runs)

@@ -2,10 +2,13 @@
 
 Everything that could let a call stray is settled here: endpoints come from the connection file or are AWS's own, never
 from the environment; a region off the allow-list is refused before a byte is sent; S3 is not followed into another
-region; and nothing is changed before the account has been asserted.
+region; nothing is changed outside of the estate's regions; and no request leaves that is signed for another region, or
+with a key whose account was not asserted. That is looked at on the finished request, because credentials that renew
+themselves may do so between any question about them and the signature, and between two attempts.
 """
 
 import os
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +30,9 @@ Role = Literal["observe", "scratch", "recover"]
 GLOBAL_SERVICES: Final = frozenset({"iam", "route53"})
 _GLOBAL_SIGNING_REGION: Final = "us-east-1"
 _NO_ROLES: Final = Roles()
+_ABOUT_US: Final = ("GetCallerIdentity", "AssumeRole")
+"""What is asked before anybody can know whose credentials these are; neither says anything of an account's things."""
+_SIGNED: Final = re.compile(r"\bCredential=(?P<key>[^/]+)/[0-9]{8}/(?P<region>[^/]+)/[^/]+/aws4_request")
 
 
 class Aws:
@@ -39,8 +45,12 @@ class Aws:
         roles: Roles = _NO_ROLES,
         *,
         environment: Mapping[str, str] = os.environ,
+        regions: frozenset[str] | None = None,
     ) -> None:
-        """`account` is the estate's. Raises Refused when the connection file leads to another one."""
+        """`account` and `regions` are the estate's: nothing is changed elsewhere. None leaves the regions open.
+
+        Raises Refused when the connection file leads to another account.
+        """
         if connection.account and connection.account != account:
             raise Refused(
                 f"the connection file leads to account {connection.account}, the estate is account {account}",
@@ -49,6 +59,7 @@ class Aws:
         self.connection = connection
         self._account = account
         self._roles = roles
+        self._regions = regions
         self._environment = environment
         self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str] | None, boto3.Session] = {}
@@ -109,7 +120,12 @@ class Aws:
         patient: bool = False,
         **parameters: Any,
     ) -> dict[str, Any]:
-        """Make one call that changes something, after asserting the account that it would change."""
+        """Make one call that changes something, after asserting the account and the region that it would change."""
+        if self._regions is not None and region not in self._regions:
+            raise Refused(
+                f"{operation} of {about}: {region} is no region of the estate, which has {_listed(self._regions)}",
+                hint="nothing is changed outside of the estate's two sites",
+            )
         self.assert_account(region, role)
         return self.look(service, region, operation, about, role=role, patient=patient, **parameters)
 
@@ -122,7 +138,7 @@ class Aws:
             yield from client.get_paginator(xform_name(operation)).paginate(**parameters)
 
     def account(self, region: str, role: Role = "observe") -> str:
-        """The account that the credentials belong to, asked in this region once per key pair."""
+        """The account that the credentials belong to now, asked in this region once per key pair."""
         session = self._session(region, role)
         with calling("sts", "GetCallerIdentity", "the caller's identity", region):
             credentials = session.get_credentials()
@@ -143,10 +159,12 @@ class Aws:
 
     def assert_account(self, region: str, role: Role = "observe") -> None:
         """Raises Refused unless the credentials belong to the estate's account."""
-        found = self.account(region, role)
-        if found != self._account:
+        self._demand(self.account(region, role), role)
+
+    def _demand(self, account: str, role: Role) -> None:
+        if account != self._account:
             raise Refused(
-                f"the credentials for {role} belong to account {found}, the estate is account {self._account}",
+                f"the credentials for {role} belong to account {account}, the estate is account {self._account}",
                 hint="check AWS_PROFILE and the estate's `account:` and `roles:`",
             )
 
@@ -167,12 +185,12 @@ class Aws:
         with self._lock:
             if None not in self._sessions:
                 self._sessions[None] = sessions.callers_own(self.connection, self._environment)
-            return self._client_of(self._sessions[None], "sts", region, patient=False)
+            return self._client_of(self._sessions[None], "sts", region, "observe", patient=False)
 
     def _make(self, service: str, region: str, role: Role, patient: bool) -> Any:
-        return self._client_of(self._session(region, role), service, region, patient=patient)
+        return self._client_of(self._session(region, role), service, region, role, patient=patient)
 
-    def _client_of(self, session: boto3.Session, service: str, region: str, *, patient: bool) -> Any:
+    def _client_of(self, session: boto3.Session, service: str, region: str, role: Role, *, patient: bool) -> Any:
         endpoint = self.connection.endpoint(service, region)
         everywhere = service in GLOBAL_SERVICES
         authority = self.connection.certificate_authority
@@ -186,26 +204,54 @@ class Aws:
         )
         if service == "s3":
             s3wire.hang_into(client.meta.events)
-        client.meta.events.register("before-send", self._recorder(GLOBAL if everywhere else region))
+        client.meta.events.register("before-send", self._sentry(service, region, role))
         return client
 
-    def _recorder(self, place: str) -> Callable[..., None]:
-        """Counts every attempt just before it is sent, and stops one that was barred since its client was made."""
+    def _sentry(self, service: str, region: str, role: Role) -> Callable[..., None]:
+        """Looks at every attempt just before it is sent: is it barred by now, for whom and where was it signed?"""
+        everywhere = service in GLOBAL_SERVICES
+        place = GLOBAL if everywhere else region
 
-        def before_send(**_: Any) -> None:
+        def before_send(request: Any, event_name: str, **_: Any) -> None:
             self._bar(place)
+            operation = event_name.rpartition(".")[2]
+            if operation not in _ABOUT_US:
+                signing_region = _GLOBAL_SIGNING_REGION if everywhere else region
+                self._assert_signature(
+                    str(request.headers.get("Authorization")), operation, signing_region, region, role
+                )
             with self._lock:
                 self._calls[place] += 1
 
         return before_send
 
+    def _assert_signature(self, authorization: str, operation: str, expected: str, region: str, role: Role) -> None:
+        """Raises Refused unless a request is signed for its region, by a key that is known to be the estate's."""
+        signed = _SIGNED.search(authorization)
+        if signed is None or signed["region"] != expected:
+            place = f"for {signed['region']}" if signed else "in no way that can be read"
+            raise Refused(f"{operation} in {region} is signed {place}: it was not sent")
+        if signed["key"] not in self._identities:
+            # Renewed since somebody asked, or never asked about: whose is it?
+            self.account(region, role)
+        if signed["key"] not in self._identities:
+            raise Refused(
+                f"{operation} in {region}: the credentials for {role} change faster than they can be asserted",
+                hint="nothing was sent; try again",
+            )
+        self._demand(self._identities[signed["key"]], role)
+
     def _bar(self, place: str) -> None:
         allowed = self._allowed
         if allowed is not None and place not in allowed:
             raise Refused(
-                f"{place} may not be called now: only {', '.join(sorted(allowed)) or 'nothing'} may",
+                f"{place} may not be called now: only {_listed(allowed) or 'nothing'} may",
                 hint="what recovers must not depend on the region that is lost",
             )
+
+
+def _listed(places: frozenset[str]) -> str:
+    return ", ".join(sorted(places))
 
 
 def _config(endpoint: str | None, *, patient: bool) -> Config:

@@ -34,6 +34,8 @@ class Server:
     echo: bool = True
     echoes: dict[str, str] = field(default_factory=dict)
     """Object metadata that was sent: given back with every answer, while `echo` is set, as S3 would."""
+    accounts: dict[str, str] = field(default_factory=dict)
+    """access key -> the account that it belongs to, where that is not the estate's."""
 
     def aws(self, *, roles: Roles | None = None, environment: dict[str, str] | None = None, **connection: Any) -> Aws:
         """An Aws for which every service of both regions is this server."""
@@ -63,6 +65,8 @@ def server(*answers: tuple[int, str, str]) -> Iterator[Server]:
             made.asked.append({"path": self.path} | form)
             if form.get("Action") == "GetCallerIdentity":
                 status, kind, text = IDENTITY
+                key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+                text = text.replace("123456789012", made.accounts.get(key, "123456789012"))
             else:
                 status, kind, text = made.answers.pop(0) if len(made.answers) > 1 else made.answers[0]
             self.send_response(status)

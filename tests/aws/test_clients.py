@@ -4,10 +4,11 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from dr.aws import kms, s3, sts
+from dr.aws import kms, rds, s3, sts
 from dr.aws.clients import Aws
 from dr.aws.errors import refused_credentials
 from dr.connection import Connection, Credentials
@@ -107,7 +108,8 @@ def test_a_barred_region_is_not_called_even_by_a_client_made_before(aws: Aws) ->
 def test_global_services_are_counted_apart(aws: Aws) -> None:
     mine = Aws(aws.connection, ACCOUNT, environment={})
     mine.look("route53", "eu-central-1", "ListHostedZones", "zones")
-    assert mine.calls == {"global": 1}
+    mine.look("route53", "eu-central-1", "ListHostedZones", "zones")
+    assert mine.calls == {"global": 2, "eu-central-1": 1}  # the one: whose credentials are these?
 
 
 def test_sixteen_threads_share_one_client(aws: Aws) -> None:
@@ -174,6 +176,85 @@ def test_a_roles_credentials_are_renewed_and_the_account_asserted_again() -> Non
         asked = [one.get("Action") for one in made.asked]
     assert asked.count("AssumeRole") == 2
     assert asked.count("GetCallerIdentity") <= 2
+
+
+DELETED = (
+    200,
+    "text/xml",
+    "<DeleteDBInstanceResponse><DeleteDBInstanceResult/></DeleteDBInstanceResponse>",
+)
+
+
+def _delete(aws: Aws) -> None:
+    aws.change("rds", REGION, "DeleteDBInstance", "x", role="scratch", DBInstanceIdentifier="x")
+
+
+def test_credentials_that_turn_into_another_accounts_change_nothing() -> None:
+    # A session of five minutes is due for renewal at each use: the key that was asserted is not the key that signs.
+    with server(_session(1, 5), _session(2, 60), DELETED) as made:
+        made.accounts["ASIA2"] = "999999999999"
+        with pytest.raises(Refused, match="credentials for scratch belong to account 999999999999"):
+            _delete(made.aws(roles=Roles(scratch=ROLE)))
+        assert [one for one in made.asked if one.get("Action") == "DeleteDBInstance"] == []
+
+
+def test_credentials_swapped_between_two_attempts_of_one_call_change_nothing() -> None:
+    with server(_session(1, 60), refusal("Throttling"), _session(2, 60), DELETED) as made:
+        made.accounts["ASIA2"] = "999999999999"
+        aws = made.aws(roles=Roles(scratch=ROLE))
+
+        def expire(**_: object) -> None:
+            # What the first session's end would do, without an hour's wait.
+            for session in aws._sessions.values():
+                credentials = session.get_credentials()
+                if credentials is not None and hasattr(credentials, "_expiry_time"):
+                    credentials._expiry_time = datetime.now(UTC)
+
+        aws.client("rds", REGION, "scratch").meta.events.register("needs-retry.rds.DeleteDBInstance", expire)
+        with pytest.raises(Refused, match="belong to account 999999999999"):
+            _delete(aws)
+        assert len([one for one in made.asked if one.get("Action") == "DeleteDBInstance"]) == 1
+
+
+def test_nothing_that_another_account_says_is_believed() -> None:
+    """An account that has no such instance would say that scratch is gone."""
+    with server(refusal("DBInstanceNotFound", 404)) as made:
+        made.accounts["AK"] = "999999999999"
+        with pytest.raises(Refused, match="belong to account 999999999999"):
+            rds.instance(made.aws(), REGION, "firedrill-x", role="scratch")
+        assert {one.get("Action") for one in made.asked} == {"GetCallerIdentity"}
+
+
+def test_renewed_credentials_of_the_same_account_go_on() -> None:
+    with server(_session(1, 5), _session(2, 60), DELETED) as made:
+        aws = made.aws(roles=Roles(scratch=ROLE))
+        _delete(aws)
+        _delete(aws)
+        asked = [one.get("Action") for one in made.asked]
+    assert asked.count("DeleteDBInstance") == 2
+    assert asked.count("GetCallerIdentity") == 2
+
+
+def test_a_request_that_is_signed_for_another_region_is_not_sent() -> None:
+    with server(DELETED) as made:
+        aws = made.aws()
+
+        def stray(request: Any, **_: object) -> None:
+            request.context["signing"] = {"region": OTHER}
+
+        aws.client("rds", REGION, "scratch").meta.events.register("before-sign.rds", stray)
+        with pytest.raises(Refused, match=f"DeleteDBInstance in {REGION} is signed for {OTHER}: it was not sent"):
+            _delete(aws)
+        assert {one.get("Action") for one in made.asked} == {"GetCallerIdentity"}
+
+
+def test_nothing_is_changed_outside_of_the_estates_regions() -> None:
+    with server(DELETED) as made:
+        keys = made.aws()
+        aws = Aws(keys.connection, ACCOUNT, environment={}, regions=frozenset({OTHER}))
+        with pytest.raises(Refused, match=f"DeleteDBInstance of x: {REGION} is no region of the estate"):
+            _delete(aws)
+        assert made.asked == []
 
 
 def test_a_role_that_may_not_be_assumed_is_named() -> None:
