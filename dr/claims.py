@@ -3,6 +3,9 @@
 A delete function takes a claim, never a name. A claim is obtained here only, from three witnesses that must agree: the
 run's own journal created the thing, its tags name that run, and its resource id is not among the protected ones. Tags
 alone prove nothing: a point-in-time restore on RDS copies the tags of its source unless it is given others.
+
+A proof can still be wrong. So deletions are counted as well: a run removes no more things than it created, and no run
+removes more than the estate's cap.
 """
 
 from collections.abc import Collection, Mapping
@@ -82,6 +85,39 @@ class ScratchClaim:
     region: str
     run: str
     resource_id: str | None
+
+
+class Allowance:
+    """How many things one run may remove: each that it created once, and never more than a cap.
+
+    Removing is asked for again and again until a thing is gone; the same thing counts once. Another thing that came to
+    bear the name of one that was removed counts anew, and is one too many.
+    """
+
+    def __init__(self, run: str, created: int, cap: int) -> None:
+        self.run = run
+        self._created = created
+        self._cap = cap
+        self._spent: set[ScratchClaim] = set()
+
+    def spend(self, claim: ScratchClaim) -> None:
+        """Called right before each deletion. Raises Refused when it would be one too many, or another run's."""
+        shown = f"{claim.kind} {claim.name} in {claim.region}"
+        if claim.run != self.run:
+            raise Refused(f"{shown} is scratch of run {claim.run}: run {self.run} may not remove it")
+        if claim in self._spent:
+            return
+        if len(self._spent) >= self._cap:
+            raise Refused(
+                f"{shown} stays: run {self.run} has removed {self._cap} things, and no run may remove more",
+                hint="the estate's `deletions_per_run`; then `dr sweep`",
+            )
+        if len(self._spent) >= self._created:
+            raise Refused(
+                f"{shown} stays: run {self.run} has removed as many things as it created ({self._created})",
+                hint="something else bears the name of what was removed already: look at it by hand",
+            )
+        self._spent.add(claim)
 
 
 def claim_scratch(thing: Description, creation: Creation | None, protected: Collection[str]) -> ScratchClaim:

@@ -187,6 +187,9 @@ class Estate(Part):
     """The file of certificates that the databases' own must lead back to: on AWS, RDS's global bundle."""
     control: Word
     evidence: Word
+    deletions_per_run: Annotated[int, Field(strict=True, ge=1, le=1000)] = 40
+    """Scratch instances and prefixes that one run may create, because it may not remove more. 40 is also how many
+    instances an account has room for in a region (RDS quotas), unless it asked for more."""
     people: dict[Word, Person] = Field(default_factory=dict)
     applications: dict[Name, Application] = Field(min_length=1)
 

@@ -188,6 +188,13 @@ def plan_test(
     scratch = estate.site(site).scratch
     if scratch is None:
         raise Refused(f"the {site} site has no scratch section", hint="name where a test may restore to, in the estate")
+    count = len(choice.databases) + len(choice.buckets)
+    if count > estate.deletions_per_run:
+        raise Refused(
+            f"the test of {choice.application} would create {count} scratch things, "
+            f"and one run may remove {estate.deletions_per_run}",
+            hint="test fewer assets at a time, or raise `deletions_per_run:` in the estate",
+        )
     choosing = "choose instant"
     steps: list[AnyStep] = [ChooseInstant(name=choosing, site=site, timeout=HOUR)]
     for asset in choice.databases:

@@ -14,9 +14,11 @@ from dr.claims import (
     TAG_EXPIRES,
     TAG_PURPOSE,
     TAG_RUN,
+    Allowance,
     Creation,
     Description,
     Kind,
+    ScratchClaim,
     backup_name,
     claim_scratch,
     scratch_name,
@@ -83,6 +85,35 @@ def test_one_witness_that_disagrees_is_enough(thing: Description, creation: Crea
     with pytest.raises(Refused, match=reason) as caught:
         claim_scratch(thing, creation, PROTECTED)
     assert thing.name in caught.value.message
+
+
+def _claim(number: int) -> ScratchClaim:
+    return ScratchClaim("instance", NAME, "eu-central-1", RUN, f"db-{number}")
+
+
+def test_a_run_removes_no_more_than_it_created() -> None:
+    allowance = Allowance(RUN, created=2, cap=40)
+    for _ in range(3):
+        allowance.spend(_claim(1))  # asked again and again, until it is gone
+        allowance.spend(_claim(2))
+    with pytest.raises(Refused, match=f"run {RUN} has removed as many things as it created") as caught:
+        allowance.spend(_claim(3))
+    assert caught.value.hint
+
+
+def test_no_run_removes_more_than_the_cap() -> None:
+    allowance = Allowance(RUN, created=5, cap=2)
+    allowance.spend(_claim(1))
+    allowance.spend(_claim(2))
+    with pytest.raises(Refused, match=f"run {RUN} has removed 2 things, and no run may remove more") as caught:
+        allowance.spend(_claim(3))
+    assert "deletions_per_run" in (caught.value.hint or "")
+    allowance.spend(_claim(2))
+
+
+def test_a_run_removes_nothing_of_another() -> None:
+    with pytest.raises(Refused, match=f"is scratch of run {RUN}: run another may not remove it"):
+        Allowance("another", created=1, cap=1).spend(_claim(1))
 
 
 def test_tags_are_given_in_full() -> None:

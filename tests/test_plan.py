@@ -157,3 +157,12 @@ def test_the_target_stands_in_the_plan() -> None:
     assert stories.test_plan().target == "latest"
     assert stories.test_plan(target=AtTime(START)).target == "2026-11-20T02:15:00Z"
     assert stories.test_plan().expires_at > START
+
+
+def test_a_test_that_would_create_more_than_a_run_may_remove_is_refused() -> None:
+    narrow = estate().model_copy(update={"deletions_per_run": 1})
+    (choice,) = choose(narrow, ["receipts"])
+    with pytest.raises(Refused, match="would create 2 scratch things, and one run may remove 1") as caught:
+        plan_test(narrow, choice, START, site="recovery")
+    assert "deletions_per_run" in (caught.value.hint or "")
+    assert plan_test(estate(), choice, START, site="recovery")
