@@ -15,7 +15,7 @@ from typing import Literal
 
 from dr import catalog, journal
 from dr.aws import tagging
-from dr.claims import TAG_PURPOSE, TAG_RUN, Creation
+from dr.claims import TAG_PURPOSE, TAG_RUN, Allowance, Creation
 from dr.clock import Deadline, SystemClock
 from dr.drill import House
 from dr.errors import FiredrillError, Refused
@@ -86,6 +86,7 @@ def _sweep_run(
         for creation in left:
             yield Swept(_shown(creation), folder.name, "left alone", reason)
         return
+    allowance = Allowance(left[0].run, len(left), house.estate.deletions_per_run)
     for creation in left:
         if describe(house.aws, creation) is None:
             continue
@@ -95,7 +96,8 @@ def _sweep_run(
         say(f"removing {_shown(creation)} of {folder.name} …")
         try:
             deadline = Deadline.within(clock, max(120.0, 3600 / house.connection.time_scale))
-            remove(house.aws, creation, protected, clock, deadline, max(0.2, 10 / house.connection.time_scale))
+            every = max(0.2, 10 / house.connection.time_scale)
+            remove(house.aws, creation, protected, allowance, clock, deadline, every)
         except FiredrillError as problem:
             yield Swept(_shown(creation), folder.name, "remains", str(problem))
         else:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dr.aws import changes, s3
 from dr.aws.clients import Aws
 from dr.aws.codes import kind
-from dr.claims import Creation
+from dr.claims import Allowance, Creation
 from dr.clock import Clock, Deadline
 from dr.context import Context
 from dr.errors import AwsError, FiredrillError
@@ -22,12 +22,14 @@ def tear_down(context: Context) -> None:
     if not left:
         return
     clock = context.clock.undisturbed()
+    allowance = Allowance(context.plan.run, len(left), context.estate.deletions_per_run)
     for creation in left:
         thing = Thing(kind=creation.kind, name=creation.name, region=creation.region)
         context.say(f"removing {thing} …")
         context.intend("Delete", thing)
         try:
-            remove(context.aws, creation, context.protected, clock, context.deadline(3600), context.interval(10))
+            deadline, every = context.deadline(3600), context.interval(10)
+            remove(context.aws, creation, context.protected, allowance, clock, deadline, every)
         except FiredrillError as problem:
             context.journal.append(Remains(thing=thing, reason=str(problem)))
             context.say(f"{thing} remains: {problem}")
@@ -36,11 +38,17 @@ def tear_down(context: Context) -> None:
 
 
 def remove(
-    aws: Aws, creation: Creation, protected: Collection[str], clock: Clock, deadline: Deadline, every: float
+    aws: Aws,
+    creation: Creation,
+    protected: Collection[str],
+    allowance: Allowance,
+    clock: Clock,
+    deadline: Deadline,
+    every: float,
 ) -> None:
     """Prove that a thing is scratch, delete it, and wait until it is gone. A thing that never came to be is gone.
 
-    Raises Refused when the proof fails, Unable when it is still there at the deadline.
+    Raises Refused when the proof fails or the run has removed enough, Unable when it is still there at the deadline.
     """
 
     # A restore whose answer was lost may show up a little later: then one look that finds nothing is not enough.
@@ -52,6 +60,7 @@ def remove(
         if claimed is None:
             looks -= 1
             return "not there yet" if looks > 0 else ""
+        allowance.spend(claimed)
         try:
             if claimed.kind == "instance":
                 changes.delete_instance(aws, claimed)
