@@ -22,6 +22,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     records.py              what a committed backup says of itself; the rule that chooses the instant
     facts.py                the names of the facts by which steps meet
     events.py               what a journal can say
+    provenance.py           whose journal it is: its plan, and whether that is of this estate
     timeline.py             events -> spans, critical path, RTA, RPA
     verdict.py              timeline -> verdict, with reasons
 

@@ -1,11 +1,10 @@
 """What a journal can say: one small frozen value per kind of event. Pure: journal.py writes and reads them."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dr.recovery import Fact
+from dr.recovery import Fact, Moment
 from dr.verification import Coverage, Finding
 
 
@@ -138,7 +137,7 @@ class Entry(Fact):
     """One line of a journal: an event, its number, its moment, and the hash of the line before."""
 
     n: int
-    at: datetime
+    at: Moment
     monotonic: float
     """Seconds by the writer's monotonic clock: durations within one process come from here."""
     prev: str

@@ -15,7 +15,7 @@ from pydantic import Field
 from dr.claims import SCRATCH_LIFETIME, backup_name, scratch_name, scratch_prefix
 from dr.errors import Refused
 from dr.estate import Application, Estate, SiteName
-from dr.recovery import Fact, Latest, RestoreTarget
+from dr.recovery import Fact, Latest, Moment, RestoreTarget
 from dr.runbook import (
     AnyStep,
     ChooseInstant,
@@ -28,6 +28,7 @@ from dr.runbook import (
     RecordObjects,
     RestoreBucket,
     RestoreDatabase,
+    Steps,
     TakeSnapshot,
     VerifyBucket,
     VerifyDatabase,
@@ -65,10 +66,10 @@ class Plan(Fact):
     required_checks: dict[str, tuple[str, ...]]
     """asset -> checks that the estate demands: even `not_available` is then no answer."""
     objectives: PlannedObjectives
-    created_at: datetime
-    expires_at: datetime
+    created_at: Moment
+    expires_at: Moment
     """When scratch of this run may be swept by anybody."""
-    steps: tuple[AnyStep, ...]
+    steps: Steps
 
     def region(self, site: SiteName) -> str:
         return self.regions[site]
@@ -94,12 +95,8 @@ def choose(estate: Estate, names: Iterable[str]) -> list[Choice]:
             continue
         owner = next((key for key, app in estate.applications.items() if name in {*app.databases, *app.buckets}), None)
         if owner is None:
-            known = ", ".join(
-                [
-                    *estate.applications,
-                    *(a for app in estate.applications.values() for a in (*app.databases, *app.buckets)),
-                ]
-            )
+            assets = [asset for app in estate.applications.values() for asset in (*app.databases, *app.buckets)]
+            known = ", ".join([*estate.applications, *assets])
             raise Refused(f"the estate knows no application or asset {name!r}", hint=f"it knows {known}")
         databases, buckets = picked.setdefault(owner, (set(), set()))
         (databases if name in estate.applications[owner].databases else buckets).add(name)

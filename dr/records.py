@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from dr.errors import Refused
-from dr.recovery import AtPoint, AtTime, Fact, RecoveryWindow, RestoreTarget, SourceFacts, stamp
+from dr.recovery import AtPoint, AtTime, Fact, Moment, RecoveryWindow, RestoreTarget, SourceFacts, stamp
 
 
 class Document(Fact):
@@ -24,7 +24,7 @@ class DatabaseRecord(Fact):
     source: SourceFacts
     database: str
     """The database that references and assertions speak of."""
-    instant: datetime
+    instant: Moment
     """The whole second that the baseline brackets."""
     baseline: Document
     snapshot: str
@@ -45,8 +45,8 @@ class BackupRecord(Fact):
     schema_: Literal["firedrill.backup/1"] = Field(default="firedrill.backup/1", alias="schema")
     run: str
     application: str
-    instant: datetime
-    committed_at: datetime
+    instant: Moment
+    committed_at: Moment
     databases: dict[str, DatabaseRecord]
     buckets: dict[str, BucketRecord]
 
@@ -72,7 +72,7 @@ class Limits(Fact):
 class Chosen(Fact):
     """The instant of a run, why it is that one, and which record proves it."""
 
-    instant: datetime
+    instant: Moment
     reason: str
     record: str | None
     """The run of the backup whose baseline is of this very instant; None when no baseline is."""

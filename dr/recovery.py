@@ -3,18 +3,32 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from dr.errors import Refused, UsageError
 from dr.estate import SiteName
 
 
 class Fact(BaseModel):
-    """Something observed: frozen, and strict about its own fields."""
+    """Something observed: frozen, and strict about its own fields. A number is a number: neither NaN nor endless."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def in_utc(time: datetime) -> datetime:
+    """The same moment in UTC. Raises ValueError for one without a zone, and for one that UTC has no year for."""
+    if time.tzinfo is None:
+        raise ValueError("a moment without its zone")
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as problem:
+        raise ValueError("no such moment in UTC") from problem
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
+"""A moment that was read back: with its zone, and one that can be compared with any other."""
 
 
 class RecoveryPoint(Fact):

@@ -3,12 +3,15 @@
 A step is its fields here, one function file in `steps/`, one `case` in `steps/__init__.py`, one test file.
 """
 
+from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from dr.estate import SiteName
 from dr.recovery import Fact
+
+YEAR = 366 * 86400
 
 
 class Step(Fact):
@@ -17,7 +20,7 @@ class Step(Fact):
     name: str
     needs: tuple[str, ...] = ()
     site: SiteName
-    timeout: int
+    timeout: int = Field(gt=0, le=YEAR)
     """How long the step may take, in seconds of AWS's time."""
 
 
@@ -138,3 +141,23 @@ AnyStep = Annotated[
     | VerifyReferences,
     Field(discriminator="action"),
 ]
+
+
+def walkable(steps: tuple[AnyStep, ...]) -> tuple[AnyStep, ...]:
+    """Steps that can be walked to their end. Raises ValueError for names given twice, unknown needs, and circles."""
+    needs = {step.name: step.needs for step in steps}
+    if len(needs) < len(steps):
+        raise ValueError("two steps have one name")
+    for name, needed in needs.items():
+        if missing := set(needed) - needs.keys():
+            raise ValueError(f"step {name!r} needs {min(missing)!r}, and there is no such step")
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as problem:
+        raise ValueError(
+            f"steps wait for one another in a circle: {' -> '.join(map(repr, problem.args[1]))}"
+        ) from problem
+    return steps
+
+
+Steps = Annotated[tuple[AnyStep, ...], AfterValidator(walkable)]

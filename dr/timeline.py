@@ -1,9 +1,10 @@
 """What the journal says happened: spans, phases, the critical path, and the measured recovery time and point. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+from dr.errors import Refused
 from dr.events import (
     Aborted,
     Closed,
@@ -23,7 +24,8 @@ from dr.events import (
 )
 from dr.facts import INSTANT, RESTORABLE_AT_START, instant_of, newest_heartbeat_of
 from dr.plan import Plan
-from dr.recovery import Fact, stamp
+from dr.provenance import opening, plan_of
+from dr.recovery import Fact, in_utc, stamp
 from dr.runbook import AnyStep
 from dr.verification import Coverage, Finding
 
@@ -92,22 +94,20 @@ class Timeline(Fact):
     def instant(self) -> datetime | None:
         """The moment that was restored to, or that a backup's baselines bracket."""
         names = [INSTANT] if self.plan.kind == "test" else [instant_of(asset) for asset in self.plan.databases]
-        found = [value for value in map(self.learned.get, names) if isinstance(value, str)]
-        return min(map(datetime.fromisoformat, found), default=None)
+        return min((moment for name in names if (moment := _moment(self.learned, name))), default=None)
 
 
 SCRATCH = ("instance", "objects")
+CHANGED = "no run writes that: the journal was changed"
 
 
 def read(entries: Sequence[Entry]) -> Timeline:
     """Turn a journal's entries into a timeline.
 
-    Raises ValueError for what no run writes: a beginning without `opened`, a step that ends without having begun.
+    Raises Refused for what no run writes: a beginning without `opened`, a step that ends without having begun.
     """
-    opened = entries[0].body if entries else None
-    if not isinstance(opened, Opened):
-        raise ValueError("a journal begins with `opened`")  # noqa: TRY004 - not an argument's type: a broken document
-    plan = Plan.model_validate(opened.plan)
+    opened = opening([entry.body for entry in entries])
+    plan = plan_of(opened)
     spans = {step.name: Span(step=step) for step in plan.steps}
     begun: dict[str, Entry] = {}
     learned: dict[str, object] = {}
@@ -122,12 +122,12 @@ def read(entries: Sequence[Entry]) -> Timeline:
         match entry.body:
             case StepStarted(step=name):
                 if name not in spans:
-                    raise ValueError(f"event {entry.n}: the plan has no step {name!r}")
+                    raise Refused(f"event {entry.n}: the plan has no step {name!r}", hint=CHANGED)
                 begun[name] = entry
                 spans[name] = spans[name].model_copy(update={"started_at": entry.at, "outcome": "interrupted"})
             case StepFinished(step=name, outcome=outcome, detail=detail):
                 if name not in begun:
-                    raise ValueError(f"event {entry.n}: step {name!r} ends without having begun")
+                    raise Refused(f"event {entry.n}: step {name!r} ends without having begun", hint=CHANGED)
                 spans[name] = spans[name].model_copy(
                     update={
                         "finished_at": entry.at,
@@ -232,18 +232,29 @@ def _rpa(plan: Plan, start: datetime, learned: dict[str, object]) -> tuple[float
     The site claims to hold everything up to a moment; the restore shows how far from its instant the newest heartbeat
     really is. The first part is a claim about now, the second a proof about the instant: both are counted.
     """
-    claimed = learned.get(RESTORABLE_AT_START)
-    instant = learned.get(INSTANT)
-    beats = [learned.get(newest_heartbeat_of(asset)) for asset in plan.databases]
-    if not isinstance(claimed, str) or not isinstance(instant, str):
+    claimed = _moment(learned, RESTORABLE_AT_START)
+    instant = _moment(learned, INSTANT)
+    beats = [_moment(learned, newest_heartbeat_of(asset)) for asset in plan.databases]
+    if claimed is None or instant is None:
         return None, "the site did not say how far it can restore"
-    if not beats or not all(isinstance(beat, str) for beat in beats):
+    moments = [beat for beat in beats if beat is not None]
+    if not moments or len(moments) < len(beats):
         return None, "no heartbeat was found: how recent the restore is remains a claim"
-    behind = max(timedelta(0), start - datetime.fromisoformat(claimed))
-    moments = [datetime.fromisoformat(beat) for beat in beats if isinstance(beat, str)]
-    gap = max(timedelta(0), datetime.fromisoformat(instant) - min(moments))
+    behind = max(timedelta(0), start - claimed)
+    gap = max(timedelta(0), instant - min(moments))
     return (behind + gap).total_seconds(), (
-        f"at the start the site could restore to {stamp(datetime.fromisoformat(claimed))}, "
+        f"at the start the site could restore to {stamp(claimed)}, "
         f"{behind.total_seconds():.1f} s before; the newest heartbeat in the restore is "
         f"{gap.total_seconds():.1f} s older than its instant"
     )
+
+
+def _moment(learned: Mapping[str, object], name: str) -> datetime | None:
+    """A fact that is a moment; None where it was not learned. Raises Refused for one that is no moment."""
+    value = learned.get(name)
+    if not isinstance(value, str):
+        return None
+    try:
+        return in_utc(datetime.fromisoformat(value))
+    except ValueError as problem:
+        raise Refused(f"fact {name!r} is no moment: {value!r}", hint=CHANGED) from problem

@@ -5,13 +5,12 @@ one whole second T (a *bracket*), both read afterwards. What is equal on both si
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
 from dr.errors import Unable
-from dr.recovery import Fact
+from dr.recovery import Fact, Moment
 
 Level = Literal["L0", "L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8"]
 LEVELS: tuple[Level, ...] = ("L0", "L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8")
@@ -109,7 +108,7 @@ class Heartbeat(Fact):
     """One beat: its number, its moment by the source's clock, and which writer's line it belongs to."""
 
     seq: int
-    at: datetime
+    at: Moment
     lineage: str
 
 
@@ -186,9 +185,9 @@ class InstanceBaseline(Fact):
     server_version: int
     seed: int
     """The seed of every row hash, random per capture, so that nobody can prepare rows that collide."""
-    instant: datetime
-    opened_before: datetime
-    opened_after: datetime
+    instant: Moment
+    opened_before: Moment
+    opened_after: Moment
     in_progress: tuple[int, ...]
     """Transactions that may have been committing at the instant and had not come to an end in time."""
     begun_at: str = ""
@@ -223,7 +222,7 @@ class ObjectVersion(Fact):
     version: str
     size: int
     sha256: str
-    modified: datetime
+    modified: Moment
     ambiguous: dict[str, str] = Field(default_factory=dict)
     """Other versions, stored within the same second as the instant, to their SHA-256: any may be the right one."""
     recent: dict[str, str] = Field(default_factory=dict)
@@ -236,7 +235,7 @@ class BucketBaseline(Fact):
     schema_: Literal["firedrill.objects/1"] = "firedrill.objects/1"
     asset: str
     bucket: str
-    instant: datetime
+    instant: Moment
     objects: dict[str, ObjectVersion]
     empty: bool = False
     """Nothing stood in the bucket at the instant: said on purpose, so that a lost manifest does not look like it."""

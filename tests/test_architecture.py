@@ -36,7 +36,7 @@ ONLY_IN = {
 WHAT_WE_KNOW = {
     *("dr.errors", "dr.estate", "dr.recovery", "dr.runbook", "dr.claims", "dr.plan", "dr.records", "dr.events"),
     *("dr.facts", "dr.verification", "dr.comparison", "dr.schema_comparison", "dr.object_versions", "dr.visibility"),
-    *("dr.timeline", "dr.verdict", "dr.permissions", "dr.policy"),
+    *("dr.provenance", "dr.timeline", "dr.verdict", "dr.permissions", "dr.policy"),
 }
 """Pure: standard library, pydantic and one another."""
 

@@ -7,6 +7,7 @@ import stories
 from stories import BUCKET, DATABASE, INSTANT, START, entries
 
 from dr import facts
+from dr.errors import Refused
 from dr.events import Aborted, Closed, Event, Intended, Learned, Observed, Opened, Removed, StepFinished, StepStarted
 from dr.timeline import PHASES, Timeline, read
 
@@ -130,24 +131,24 @@ class TestScratch:
 
 class TestWhatNoRunWrites:
     def test_nothing_at_all(self) -> None:
-        with pytest.raises(ValueError, match="begins with `opened`"):
+        with pytest.raises(Refused, match="begins with `opened`"):
             read([])
 
     def test_another_beginning(self) -> None:
-        with pytest.raises(ValueError, match="begins with `opened`"):
+        with pytest.raises(Refused, match="begins with `opened`"):
             told(stories.passed_run(PLAN)[1:])
 
     def test_an_end_without_a_beginning(self) -> None:
-        with pytest.raises(ValueError, match="ends without having begun"):
+        with pytest.raises(Refused, match="ends without having begun"):
             told([stories.opened(PLAN), StepFinished(step="choose instant", outcome="done")])
 
     def test_a_step_that_is_not_in_the_plan(self) -> None:
-        with pytest.raises(ValueError, match="no step 'x'"):
+        with pytest.raises(Refused, match="no step 'x'"):
             told([stories.opened(PLAN), StepStarted(step="x")])
 
     def test_a_plan_that_is_none(self) -> None:
         opened = Opened(run="r", tool="t", host="h", pid=1, plan={})
-        with pytest.raises(ValueError, match="validation errors"):
+        with pytest.raises(Refused, match="its plan cannot be read"):
             told([opened])
 
     def test_anything_after_the_end(self) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stories import BUCKET, DATABASE, TABLES, entries, finding
 
 from dr import facts
+from dr.errors import Refused
 from dr.events import (
     Aborted,
     Closed,
@@ -61,7 +62,7 @@ def survives(events: list[Event]) -> bool:
     """Whether what is left of a journal still passes; one that no run writes does not even have a verdict."""
     try:
         return verdict(events)[0] == "passed"
-    except ValueError:
+    except Refused:
         return False
 
 

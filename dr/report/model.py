@@ -3,12 +3,11 @@
 Published as a JSON Schema (`dr report --schema`) and versioned by its `schema` field.
 """
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from dr.recovery import Fact
+from dr.recovery import Fact, Moment
 from dr.verification import Coverage, Finding
 
 Verdict = Literal["passed", "failed", "inconclusive"]
@@ -31,8 +30,8 @@ class Actuals(Fact):
 
 class Phase(Fact):
     name: str
-    started_at: datetime
-    finished_at: datetime
+    started_at: Moment
+    finished_at: Moment
     seconds: float
 
 
@@ -53,8 +52,8 @@ class ReportedStep(Fact):
     action: str
     site: str
     needs: tuple[str, ...]
-    started_at: datetime | None
-    finished_at: datetime | None
+    started_at: Moment | None
+    finished_at: Moment | None
     seconds: float | None
     outcome: Literal["done", "errored", "not_reached", "interrupted"]
     attempts: int
@@ -88,14 +87,14 @@ class Report(Fact):
     run: str
     kind: RunKind
     application: str
-    started_at: datetime
-    finished_at: datetime
+    started_at: Moment
+    finished_at: Moment
     verdict: Verdict
     reasons: tuple[str, ...]
     not_tested: tuple[str, ...]
     objectives: ReportedObjectives
     actuals: Actuals
-    instant: datetime | None
+    instant: Moment | None
     phases: tuple[Phase, ...]
     assets: tuple[ReportedAsset, ...]
     steps: tuple[ReportedStep, ...]
