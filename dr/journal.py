@@ -1,8 +1,9 @@
 """The journal of one run: append an event durably, read a journal back.
 
 One JSON line per event, flushed to the disk before the call that it announces is made. Each line carries the SHA-256 of
-the one before, so a line changed, dropped or moved breaks the chain. Only the last line may be torn: a kill can cut it
-short, and then what it announced had not begun.
+the one before, so a line changed, dropped or moved breaks the chain, and ends in its own, because the last line has no
+other that could carry it. Only the last line may be torn: a kill can cut it short, and then what it announced had not
+begun.
 """
 
 import fcntl
@@ -22,6 +23,7 @@ from dr.recovery import Fact
 
 FILE = "journal.jsonl"
 GENESIS = "0" * 64
+SEAL = b',"sha256":"'
 
 
 class Reading(Fact):
@@ -68,7 +70,7 @@ class Journal:
                 prev=self._head,
                 body=event,
             )
-            line = entry.model_dump_json().encode() + b"\n"
+            line = sealed(entry.model_dump_json().encode())
             try:
                 self._write(line)
             except OSError as problem:
@@ -120,19 +122,25 @@ def read(path: Path) -> Reading:
     entries: list[Entry] = []
     head = GENESIS
     for number, line in enumerate(lines, start=1):
+        text, seal, _ = line.rpartition(SEAL)
         try:
-            entry = Entry.model_validate_json(line)
+            entry = Entry.model_validate_json(text + b"}" if seal else line)
         except ValidationError as problem:
             raise Refused(
                 f"journal {path}:{number}: not an event", hint="it was changed after it was written"
             ) from problem
-        if entry.n != number or entry.prev != head:
+        if entry.n != number or entry.prev != head or line != sealed(text + b"}"):
             raise Refused(
                 f"journal {path}:{number}: the chain of hashes is broken", hint="it was changed after it was written"
             )
         entries.append(entry)
         head = hashlib.sha256(line).hexdigest()
     return Reading(entries=tuple(entries), head_sha256=head, torn=torn)
+
+
+def sealed(text: bytes) -> bytes:
+    """The line of an entry: its JSON, with the SHA-256 of just that as its last key."""
+    return text[:-1] + SEAL + hashlib.sha256(text).hexdigest().encode() + b'"}\n'
 
 
 def alive(path: Path) -> bool:
