@@ -19,8 +19,9 @@ from dr.claims import TAG_PURPOSE, TAG_RUN, Allowance, Creation
 from dr.clock import Deadline, SystemClock
 from dr.drill import House
 from dr.errors import FiredrillError, Refused
-from dr.events import Opened, Thing
+from dr.events import Thing
 from dr.journal import FILE, Reading
+from dr.provenance import assert_ours, opening, plan_of
 from dr.recovery import stamp
 from dr.scratch import creations, describe, protected_by
 from dr.teardown import remove
@@ -81,6 +82,14 @@ def _sweep_run(
     left = creations(reading)
     if not left:
         return
+    plan = plan_of(opening(reading.events))
+    if plan.run != folder.name:
+        raise Refused(f"journal {folder / FILE} is that of run {plan.run}", hint="it was copied here, or renamed")
+    try:
+        assert_ours(plan, house.estate)
+    except Refused as theirs:
+        yield Swept("scratch", folder.name, "left alone", theirs.message)
+        return
     clock = SystemClock()
     if reason := _at_work(folder, reading, clock):
         for creation in left:
@@ -106,9 +115,7 @@ def _sweep_run(
 
 def _at_work(folder: Path, reading: Reading, clock: SystemClock) -> str:
     """Why a run may still be at work; empty when it is over. Another machine's lock cannot be seen: expiry decides."""
-    opened = reading.events[0]
-    if not isinstance(opened, Opened):
-        raise Refused(f"journal {folder / FILE} does not begin with `opened`")
+    opened = opening(reading.events)
     if journal.alive(folder / FILE):
         return "its run is still at work"
     expires = datetime.fromisoformat(str(opened.plan.get("expires_at")))
