@@ -5,6 +5,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     cli/                    the door for people: one file per verb, heavy imports inside the verb
 
     what we know            pure: standard library, pydantic and one another
+    harmless.py             names and messages that obey nobody when they are shown
     errors.py               the error tree; each class carries its exit code
     estate.py               what is protected, and what was promised for it
     recovery.py             recovery points, recovery windows, restore targets

@@ -13,6 +13,8 @@ Bad news about data is not an error: it is a finding, and a verdict. A bug is ne
 
 from enum import IntEnum
 
+from dr.harmless import listed, told
+
 
 class ExitCode(IntEnum):
     """What the shell sees. The verdict outranks leftover scratch: 4 is only for otherwise passed runs."""
@@ -27,14 +29,18 @@ class ExitCode(IntEnum):
 
 
 class FiredrillError(Exception):
-    """A message that names the object and the cause, and a hint that names the next thing to look at."""
+    """A message that names the object and the cause, and a hint that names the next thing to look at.
+
+    Where several things are wrong, each is a message and a line of its own. All of it is made harmless here, whoever
+    prints or keeps it: names, and what AWS says, may hold anything.
+    """
 
     exit_code = ExitCode.INCONCLUSIVE
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, message: str, *more: str, hint: str | None = None) -> None:
+        self.message = listed((message, *more))
+        self.hint = told(hint) if hint else None
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message

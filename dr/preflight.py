@@ -173,4 +173,4 @@ def _secret(aws: Aws, region: str, name: str, where: str) -> Iterator[str]:
 
 def _refuse(complaints: list[str]) -> None:
     if complaints:
-        raise Refused("\n".join(complaints), hint="nothing was created")
+        raise Refused(*complaints, hint="nothing was created")

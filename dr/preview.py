@@ -1,5 +1,6 @@
 """The plan as a person reads it: what the dry run prints."""
 
+from dr.harmless import LINE_LENGTH, shortened
 from dr.plan import Plan
 from dr.recovery import stamp
 from dr.runbook import CopySnapshot, RestoreBucket, RestoreDatabase, TakeSnapshot
@@ -25,4 +26,4 @@ def preview(plan: Plan) -> str:
         elif isinstance(step, TakeSnapshot | CopySnapshot):
             lines.append(f"        creates snapshot {step.snapshot}")
     lines += [f"  not tested: {text}" for text in plan.left_out]
-    return "\n".join(lines)
+    return "\n".join(shortened(line, LINE_LENGTH) for line in lines)

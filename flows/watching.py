@@ -21,9 +21,9 @@ from prefect.exceptions import TerminationSignal
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 
+from dr.harmless import shortened
 from dr.report.markdown import markdown
 from dr.report.model import Report
-from dr.report.visible import shortened
 from flows.performing import Performance
 
 PATIENCE = 10.0

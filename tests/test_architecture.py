@@ -34,9 +34,9 @@ ONLY_IN = {
 """package -> the rooms that may import it."""
 
 WHAT_WE_KNOW = {
-    *("dr.errors", "dr.estate", "dr.recovery", "dr.runbook", "dr.claims", "dr.plan", "dr.records", "dr.events"),
+    *("dr.harmless", "dr.errors", "dr.estate", "dr.recovery", "dr.runbook", "dr.claims", "dr.plan", "dr.records"),
     *("dr.facts", "dr.verification", "dr.comparison", "dr.schema_comparison", "dr.object_versions", "dr.visibility"),
-    *("dr.provenance", "dr.timeline", "dr.verdict", "dr.permissions", "dr.policy"),
+    *("dr.events", "dr.provenance", "dr.timeline", "dr.verdict", "dr.permissions", "dr.policy"),
 }
 """Pure: standard library, pydantic and one another."""
 

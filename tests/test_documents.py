@@ -5,10 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from dr.documents import MAX_BYTES, MAX_DEPTH, load, load_estate, read
+from dr.documents import MAX_BYTES, MAX_DEPTH, MAX_PARTS, load, load_estate, read
 from dr.errors import Refused
 from dr.estate import Objectives
 
@@ -152,6 +150,17 @@ def test_depth_of_blocks(write: Write) -> None:
     assert "deep" in refused(write(nested(MAX_DEPTH + 2)), line=MAX_DEPTH + 1).message
 
 
+@pytest.mark.parametrize("text", ["a: [" + "x," * MAX_PARTS + "x]", "".join(f"k{n}: 1\n" for n in range(MAX_PARTS))])
+def test_more_than_anybody_wrote_by_hand_is_refused_soon(write: Write, text: str) -> None:
+    """A megabyte of small parts took half a minute, and a third of a gigabyte."""
+    with pytest.raises(Refused, match=rf"estate\.yaml:\d+: more than {MAX_PARTS} keys and values"):
+        read(write(text))
+
+
+def test_a_refusal_does_not_repeat_a_megabyte(write: Write) -> None:
+    assert len(refused(write("a: " + "1" * 900_000), line=1).message) < 2000
+
+
 def test_size(write: Write) -> None:
     read(write("a: " + "x" * 1000))
     assert str(MAX_BYTES) in refused(write(b"#" * (MAX_BYTES + 1))).message
@@ -231,55 +240,3 @@ class TestIntoAModel:
     def test_another_shape_is_refused(self, write: Write, text: str) -> None:
         with pytest.raises(Refused, match=r":1: the document: "):
             load(write(text), Objectives)
-
-
-ESTATE = (Path(__file__).parent / "estates" / "interface.yaml").read_text()
-PIECES = [
-    *"{}[]:,-?!&*|>'\"%@`#\n\t ~=<\\",
-    "a",
-    "no",
-    "010",
-    "1:30",
-    ": ",
-    "- ",
-    "\n  ",
-    "---",
-    "...",
-    "<<",
-    "!!",
-    "&a",
-    "*a",
-]
-PIECES += ["\x00", "\x85", "\u2028", "\ufeff", "é", "\U0001f4a3", "account", "sites", "1" * 20, "null", "%YAML 1.1\n"]
-LINES = ESTATE.splitlines(keepends=True)
-
-
-@st.composite
-def damaged(draw: st.DrawFn) -> bytes:
-    """A few lines of a real estate, with some of their bytes changed, dropped or doubled."""
-    start = draw(st.integers(0, len(LINES) - 1))
-    raw = bytearray("".join(LINES[start : start + draw(st.integers(1, 6))]).encode())
-    for _ in range(draw(st.integers(1, 6))):
-        place = draw(st.integers(0, len(raw)))
-        match draw(st.integers(0, 2)):
-            case 0:
-                raw[place:place] = draw(st.sampled_from(PIECES)).encode()
-            case 1:
-                del raw[place : place + draw(st.integers(1, 8))]
-            case _:
-                raw[place:place] = raw[max(0, place - 6) : place]
-    return bytes(raw)
-
-
-FUZZ = st.one_of(
-    st.binary(max_size=200),
-    st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),
-    st.lists(st.sampled_from(PIECES), max_size=40).map(lambda pieces: "".join(pieces).encode()),
-    damaged(),
-)
-
-
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(raw=FUZZ)
-def test_whatever_stands_in_it_a_file_is_a_value_or_a_refusal(write: Write, raw: bytes) -> None:
-    assert outcome(write(raw)) in ("refused", "value")

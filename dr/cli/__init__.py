@@ -5,7 +5,6 @@ exit codes are those of `dr.errors`; click's own habit of answering wrong usage 
 tell", is corrected in one place.
 """
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import click
 
 from dr import __version__
 from dr.errors import ExitCode, FiredrillError
+from dr.harmless import ascii_json, told
 
 VERBS = {
     "backup": "take recovery points, record baselines, copy to the recovery site, prove the copies arrived",
@@ -86,7 +86,7 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as problem:
         usage = problem.ctx.get_usage() if isinstance(problem, click.UsageError) and problem.ctx else None
         about = problem.ctx.command_path if isinstance(problem, click.UsageError) and problem.ctx else "dr"
-        _show(arguments, ExitCode.USAGE, problem.format_message(), f"`{about} --help` explains it", usage)
+        _show(arguments, ExitCode.USAGE, told(problem.format_message()), f"`{about} --help` explains it", usage)
         return ExitCode.USAGE
     except FiredrillError as problem:
         _show(arguments, problem.exit_code, problem.message, problem.hint, None)
@@ -112,4 +112,4 @@ def _show(arguments: list[str], code: int, message: str, hint: str | None, usage
         click.echo(f"hint: {hint}", err=True)
     if "--json" in arguments:
         error: dict[str, Any] = {"message": message, "hint": hint, "exit_code": int(code)}
-        click.echo(json.dumps({"error": error}))
+        click.echo(ascii_json({"error": error}))

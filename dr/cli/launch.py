@@ -1,6 +1,5 @@
 """Plans in, exit code out: what `dr backup`, `dr test` and `dr plan` do alike."""
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from dr.cli.progress import Progress, stoppable
 from dr.drill import House, carry_out, exit_code
 from dr.errors import ExitCode
+from dr.harmless import ascii_json
 from dr.plan import Choice, Plan, choose
 from dr.preview import preview
 from dr.report.model import Report
@@ -55,7 +55,6 @@ def launch(
 
 def _print(documents: list[object], texts: list[str], as_json: bool) -> None:
     if as_json:
-        # In ASCII: whatever a name holds, a terminal shows it as an escape.
-        click.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=2))
+        click.echo(ascii_json(documents[0] if len(documents) == 1 else documents))
     else:
         click.echo("\n".join(texts))

@@ -11,6 +11,8 @@ from types import FrameType
 
 import click
 
+from dr.harmless import told
+
 
 class Progress:
     """Says what happens, with the seconds since the start in front."""
@@ -21,7 +23,7 @@ class Progress:
     def __call__(self, text: str) -> None:
         elapsed = click.style(f"{time.monotonic() - self._begun:7.1f} s", dim=sys.stderr.isatty())
         # One write: steps that run side by side must not share a line.
-        click.echo(f"{elapsed}  {text}\n", err=True, nl=False)
+        click.echo(f"{elapsed}  {told(text)}\n", err=True, nl=False)
 
 
 @contextmanager

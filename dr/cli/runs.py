@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 @json_option
 def command(estate_file: Path, kind: str | None, limit: int, *, as_json: bool) -> None:
     """List the runs of the estate, newest first."""
-    import json
-
     from dr.documents import load_estate
+    from dr.harmless import ascii_json, told
     from dr.report import shelf
 
     estate, _ = load_estate(estate_file)
@@ -29,14 +28,14 @@ def command(estate_file: Path, kind: str | None, limit: int, *, as_json: bool) -
     every = shelf.names(root, kind)
     runs = [shelf.look(root, run) for run in every[:limit]]
     if as_json:
-        click.echo(json.dumps({"runs": [_plain(run) for run in runs]}, indent=2))
+        click.echo(ascii_json({"runs": [_plain(run) for run in runs]}))
         return
     for line in _lines(runs):
         click.echo(line)
     if not runs:
-        click.echo(f"no runs in {root}", err=True)
+        click.echo(told(f"no runs in {root}"), err=True)
     if "://" in estate.control:
-        click.echo(f"only runs made from this machine: {estate.control} is not looked through", err=True)
+        click.echo(told(f"only runs made from this machine: {estate.control} is not looked through"), err=True)
     if len(every) > limit:
         click.echo(f"{len(every) - limit} older; --limit {len(every)} lists all", err=True)
 
@@ -56,7 +55,7 @@ def _plain(shelved: "Shelved") -> Mapping[str, Any]:
 
 
 def _lines(runs: "list[Shelved]") -> list[str]:
-    from dr.report.visible import shortened
+    from dr.harmless import shortened
     from dr.report.words import KINDS, duration
 
     def time(seconds: float | None) -> str:

@@ -1,6 +1,5 @@
 """`dr sweep`: remove scratch that outlived its run or its expiry."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -23,13 +22,15 @@ def command(dry_run: bool, estate_file: Path, as_json: bool) -> None:
     from dr.cli.progress import Progress
     from dr.drill import enter
     from dr.errors import ExitCode
+    from dr.harmless import LINE_LENGTH, ascii_json, shortened
     from dr.sweep import sweep
 
     swept = sweep(enter(estate_file), dry_run=dry_run, say=Progress())
     if as_json:
-        click.echo(json.dumps({"swept": [asdict(one) for one in swept]}, indent=2))
+        click.echo(ascii_json({"swept": [asdict(one) for one in swept]}))
     for one in swept if not as_json else ():
-        click.echo(f"{one.fate}: {one.thing} ({one.run}): {one.reason}")
+        # Tags are anybody's: a line of this list is a line, whatever they hold.
+        click.echo(shortened(f"{one.fate}: {one.thing} ({one.run}): {one.reason}", LINE_LENGTH))
     if not swept and not as_json:
         click.echo("nothing to sweep")
     if any(one.fate == "remains" for one in swept):

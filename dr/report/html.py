@@ -12,11 +12,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from dr.harmless import PROSE_LENGTH, inert, shortened, title, visible
 from dr.report import words
 from dr.report.drawing import BAR_TOP, HEAD, LANE, draw
 from dr.report.ladder import ending, rungs
 from dr.report.model import Report, ReportedAsset, ScratchLedger
-from dr.report.visible import PROSE_LENGTH, shortened, title, visible
 
 BAR_ROOM = 1.08
 """A bar's whole width, in units of the larger of what was promised and what was measured."""
@@ -82,15 +82,15 @@ def _name(text: str, length: int = 120) -> Markup:
     """A name set apart from the text around it in direction as well, and whole in its title."""
     short, full = shortened(text, length), title(text)
     extra = Markup(' title="{}"').format(full) if full != short else ""
-    return Markup('<bdi class="name"{}>{}</bdi>').format(extra, escape(short))
+    return Markup('<bdi class="name"{}>{}</bdi>').format(extra, escape(inert(short)))
 
 
 def _prose(text: str) -> Markup:
     short, full = shortened(text, PROSE_LENGTH), title(text)
     return (
-        Markup('<bdi title="{}">{}</bdi>').format(full, short)
+        Markup('<bdi title="{}">{}</bdi>').format(full, inert(short))
         if full != short
-        else Markup("<bdi>{}</bdi>").format(short)
+        else Markup("<bdi>{}</bdi>").format(inert(short))
     )
 
 

@@ -5,9 +5,9 @@ A run that found nothing would otherwise be an empty file, and an empty file is 
 
 from xml.etree import ElementTree as Xml
 
+from dr.harmless import PROSE_LENGTH, shortened, title
 from dr.report import words
 from dr.report.model import Report
-from dr.report.visible import PROSE_LENGTH, shortened, title
 from dr.verification import Finding
 
 _TAGS = {"failed": "failure", "errored": "error", "not_available": "skipped"}

@@ -7,16 +7,16 @@ are only text.
 import re
 from collections.abc import Iterable
 
+from dr.harmless import PROSE_LENGTH, shortened
 from dr.report import words
 from dr.report.ladder import ending, rungs
 from dr.report.model import Report, ReportedAsset
-from dr.report.visible import PROSE_LENGTH, shortened
 from dr.verification import Finding
 
 PASSED_SHOWN = 500
 """Passed findings listed one by one; a pipeline's page has a size limit, and report.json has all of them."""
 
-_PLAIN_NAME = re.compile(r"[\w./:+=@-][\w ./:+=@-]*(?<! )", re.ASCII)
+_PLAIN_NAME = re.compile(r"[\w./:][\w ./:+=@-]*(?<! )", re.ASCII)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "`": "&#96;", "\\": "&#92;", "$": "&#36;"}
 
 
@@ -56,7 +56,7 @@ def prose(text: str) -> str:
     short = shortened(text, PROSE_LENGTH)
     short = "".join(_ENTITIES.get(character, character) for character in short)
     short = re.sub(r"([*_\[\]~#])", r"\\\1", short)
-    short = re.sub(r"^\s*([-+=:]|\d+[.)])", lambda start: f"&#8203;{start[0]}", short)
+    short = re.sub(r"^\s*([-+=:@]|\d+[.)])", lambda start: f"&#8203;{start[0]}", short)
     # An empty comment parts what GitHub would turn into a mention or a link.
     short = re.sub(r"@(?=\w)", "@<!-- -->", short)
     return re.sub(r"(?i)(https?|ftp)(?=://)|\bwww(?=\.)", lambda start: f"{start[0]}<!-- -->", short)

@@ -5,9 +5,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from dr.harmless import NAME_LENGTH, shortened
 from dr.report import words
 from dr.report.model import Report, ReportedAsset
-from dr.report.visible import NAME_LENGTH, shortened
 from dr.report.write import HTML
 
 BAR = 24

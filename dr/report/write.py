@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dr.errors import Refused, Unable
+from dr.harmless import ascii_json
 from dr.report.html import page
 from dr.report.junit import junit
 from dr.report.markdown import markdown
@@ -17,13 +18,12 @@ from dr.report.model import Report
 
 JSON, HTML, MARKDOWN, JUNIT = "report.json", "report.html", "report.md", "junit.xml"
 VERSION = "firedrill.report/1"
-MAX_BYTES = 256_000_000
+MAX_BYTES = 32_000_000
 
 
 def as_json(report: Report) -> str:
-    """The report as JSON in plain ASCII: whatever a name holds, a terminal shows it as an escape."""
-    text = json.dumps(report.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=True)
-    return text.replace("\x7f", "\\u007f") + "\n"
+    """The report as a program reads it."""
+    return ascii_json(report.model_dump(mode="json", by_alias=True)) + "\n"
 
 
 FORMS: dict[str, Callable[[Report], str]] = {JSON: as_json, HTML: page, MARKDOWN: markdown, JUNIT: junit}
@@ -67,15 +67,15 @@ def read(folder: Path) -> Report:
     """The report of a run's folder. Raises Refused when there is none, or none that this version can read."""
     path = folder / JSON
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        size = path.stat().st_size
+        raw = path.read_bytes() if size <= MAX_BYTES else b""
     except FileNotFoundError as problem:
         raise Refused(
             f"{path}: there is no report", hint="the run has not ended, or was killed; its journal stands beside it"
         ) from problem
     except OSError as problem:
         raise Refused(f"{path}: {problem.strerror}", hint="look at the file's owner and mode") from problem
-    if len(raw) > MAX_BYTES:
+    if size > MAX_BYTES:
         raise Refused(f"{path}: larger than {MAX_BYTES:,} bytes", hint="no report of ours is")
     damaged = "it was cut short or changed; the journal beside it holds the facts"
     try:

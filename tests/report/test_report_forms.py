@@ -112,6 +112,13 @@ def test_markdown_of_hostile_names_is_only_text() -> None:
     assert "x" * 800 not in text
 
 
+def test_no_cell_of_markdown_is_a_formula() -> None:
+    text = markdown(ALL["hostile"])
+    cells = [cell.strip(" `") for line in text.splitlines() if line.startswith("|") for cell in line.split("|")[1:-1]]
+    assert any("=cmd()" in cell for cell in cells)
+    assert [cell for cell in cells if re.match(r"[=@]|[-+](?![-\d:])", cell)] == []
+
+
 def test_markdown_leads_with_the_verdict() -> None:
     text = markdown(failed())
     assert text.startswith("# ❌ Failed: restore test of `receipts`\n")

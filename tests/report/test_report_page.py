@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 import pytest
 from report_samples import ALL, HOSTILE, huge, inconclusive, passed
 
+from dr.harmless import shortened
 from dr.report.html import page
 from dr.report.model import Report
-from dr.report.visible import shortened
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -99,6 +99,32 @@ def test_hostile_names_are_only_text() -> None:
     assert "⟨U+001B⟩[2J" in text
     assert "{{ 7 * 7 }}" in text
     assert f"{len(HOSTILE[-1]):,} characters" in text
+
+
+class Cells(Reader):
+    """The text of each cell of each table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attrs)
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_data(self, data: str) -> None:
+        if "td" in self.open or "th" in self.open:
+            self.cells[-1] += data
+
+
+def test_no_cell_is_a_formula_to_the_spreadsheet_that_opens_the_page() -> None:
+    reader = Cells()
+    reader.feed(page(ALL["hostile"]))
+    cells = [cell.strip() for cell in reader.cells]
+    assert any(cell.startswith("'=cmd()") for cell in cells)
+    # A moment of the run (`+2:41`) is ours, and computes to nothing.
+    assert [cell for cell in cells if cell[:1] in "=+-@" and cell and not re.fullmatch(r"\+[\d:]+", cell)] == []
 
 
 def test_hundreds_of_findings_are_all_there_in_the_order_of_need() -> None:

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_samples import DATABASE, START, at, failed
 
+from dr.harmless import inert, shortened, visible
 from dr.report.drawing import draw
 from dr.report.ladder import ending, rungs
 from dr.report.markdown import name, prose
-from dr.report.visible import shortened, visible
 from dr.report.words import duration, exactness, fraction, offset, size
 from dr.verification import Coverage
 
@@ -18,6 +18,17 @@ def test_visible_text_prints_and_stays_so(text: str) -> None:
     shown = visible(text)
     assert shown.isprintable()
     assert visible(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        *(("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+cmd|x", "'+cmd|x"), ("-1+cmd|x", "'-1+cmd|x")),
+        *(("-1", "-1"), ("+1,204.5", "+1,204.5"), ("-3%", "-3%"), ("receipts", "receipts"), ("", ""), ("-", "'-")),
+    ],
+)
+def test_a_cell_computes_nothing(text: str, shown: str) -> None:
+    assert inert(text) == shown
 
 
 @given(st.text(), st.integers(min_value=8, max_value=200))

@@ -1,18 +1,28 @@
 """Names come from databases and buckets that anybody may write to: here they are made harmless before they are shown.
 
+What AWS answers and what stands in a file is no better; so every error passes through here too, before it has a reader.
+
 What a reader could not see (control characters, terminal escapes, direction overrides, zero-width joins, look-alike
 spaces, piles of combining marks) becomes a visible code point. What is endless becomes short.
 Escaping for HTML, Markdown or XML comes after this, and belongs to each form.
 """
 
+import json
+import re
 import unicodedata
+from collections.abc import Sequence
+from typing import Any
 
 NAME_LENGTH = 120
 PROSE_LENGTH = 700
 TITLE_LENGTH = 1500
+LINE_LENGTH = 1000
+LINES = 50
 PILE = 3
 """Combining marks in a row that a script may need; more of them paint over the neighbouring lines."""
 
+_FORMULA = re.compile(r"(?![-+][\d.,]+%?$)[=+\-@]")
+"""How a spreadsheet knows a formula, signed numbers apart."""
 _KNOWN = {"\n": "⏎", "\t": "⇥"}
 
 
@@ -38,6 +48,33 @@ def shortened(text: str, length: int = NAME_LENGTH) -> str:
         return text
     tail = length // 4
     return f"{text[: length - tail - 1]}…{text[-tail:]}"
+
+
+def told(text: str) -> str:
+    """A message of several lines: each is harmless, there is an end to them, and none begins where ours do.
+
+    A newline may come out of a name; what stands behind it must not look like another message.
+    """
+    return "\n  ".join(_some([shortened(line, LINE_LENGTH) for line in text.split("\n", LINES + 1)]))
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Several messages, a line for each."""
+    return "\n".join(_some([told(text) for text in texts]))
+
+
+def _some(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= LINES else [*lines[:LINES], "… and more"]
+
+
+def inert(text: str) -> str:
+    """What stands in a cell: an apostrophe keeps a spreadsheet from computing what begins like a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def ascii_json(document: Any) -> str:
+    """A document in plain ASCII: whatever a name holds, a terminal shows it as an escape."""
+    return json.dumps(document, indent=2).replace("\x7f", "\\u007f")
 
 
 def title(text: str) -> str:
