@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
 
 from dr import facts
 from dr.clock import Clock
@@ -33,6 +36,8 @@ DATABASE = "receipts-db"
 BUCKET = "receipts-documents"
 TABLES = ("receipts.public.accounts", "receipts.public.ledger", "audit.public.entries")
 
+HOSTILE = 'a\nb\r\nc\x0bd\x1ce\x85f\u2028g\u202eh"}\\\x00\ud7ff\U0001f4a3{"n":1}'
+"""A name that breaks out of whatever does not hold it."""
 SCRATCH = {
     "subnet_group": "firedrill-scratch",
     "security_group": "firedrill-scratch",
@@ -184,6 +189,37 @@ def passed_run(plan: Plan) -> list[Event]:
         Removed(thing=objects),
         Closed(regions_called={"eu-central-1": 40}),
     ]
+
+
+def specimen(kind: Any) -> Any:
+    """Some value of an annotated type, for every kind of event that there is or will be."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind(**{name: specimen(field.annotation) for name, field in kind.model_fields.items()})
+    if origin is Literal:
+        return arguments[0]
+    if origin in (Union, UnionType):
+        return specimen(arguments[0])
+    if origin is dict:
+        return {HOSTILE: specimen(arguments[1])}
+    if origin in (tuple, list):
+        return origin([specimen(arguments[0])])
+    plain = {str: HOSTILE, int: 7, float: 0.25, bool: True, datetime: START}
+    return plain.get(kind, {HOSTILE: [None, 1.5, HOSTILE]})
+
+
+def journals_of_runs() -> dict[str, list[Event]]:
+    """Runs that ended well, one that was killed, and a journal that says everything that one can say."""
+    plan, other = test_plan(), backup_plan()
+    whole = passed_run(plan)
+    ended = Closed(regions_called={})
+    return {
+        "test": whole,
+        "killed": whole[: len(whole) // 2],
+        "backup": [opened(other), *(event for one in other.steps for event in step(one.name)), ended],
+        "every kind": [opened(plan), *(specimen(kind) for kind in get_args(Event) if kind is not Opened)],
+        "one line": whole[:1],
+    }
 
 
 def entries(events: Sequence[Event], seconds: float = 1.0) -> list[Entry]:

@@ -10,17 +10,14 @@ import os
 import random
 import re
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import pytest
-from pydantic import BaseModel
-from stories import START, HandClock, backup_plan, opened, passed_run, step, test_plan
+from stories import HandClock, journals_of_runs, passed_run, test_plan
 
 from dr.errors import Refused
-from dr.events import Closed, Event, Opened
+from dr.events import Event
 from dr.journal import GENESIS, Journal, Reading, read, sealed
 from dr.report.rebuild import report_of
 from dr.timeline import read as timeline
@@ -28,42 +25,7 @@ from dr.verdict import judge
 
 SEED = os.environ.get("DR_SOAK_SEED", "1")
 MUTATIONS = 10_000
-HOSTILE = 'a\nb\r\nc\x0bd\x1ce\x85f\u2028g\u202eh"}\\\x00\ud7ff\U0001f4a3{"n":1}'
 Mutation = Callable[[bytes, list[bytes], random.Random], bytes]
-
-
-def specimen(kind: Any) -> Any:
-    """Some value of an annotated type, for every kind of event that there is or will be."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return kind(**{name: specimen(field.annotation) for name, field in kind.model_fields.items()})
-    if origin is Literal:
-        return arguments[0]
-    if origin in (Union, UnionType):
-        return specimen(arguments[0])
-    if origin is dict:
-        return {HOSTILE: specimen(arguments[1])}
-    if origin in (tuple, list):
-        return origin([specimen(arguments[0])])
-    plain = {str: HOSTILE, int: 7, float: 0.25, bool: True, datetime: START}
-    return plain.get(kind, {HOSTILE: [None, 1.5, HOSTILE]})
-
-
-def stories() -> dict[str, list[Event]]:
-    """Journals of runs that ended well, that were killed, and one that says everything that a journal can say."""
-    plan, other = test_plan(), backup_plan()
-    whole = passed_run(plan)
-    return {
-        "test": whole,
-        "killed": whole[: len(whole) // 2],
-        "backup": [
-            opened(other),
-            *(event for one in other.steps for event in step(one.name)),
-            Closed(regions_called={}),
-        ],
-        "every kind": [opened(plan), *(specimen(kind) for kind in get_args(Event) if kind is not Opened)],
-        "one line": whole[:1],
-    }
 
 
 def written(path: Path, events: list[Event]) -> bytes:
@@ -228,7 +190,7 @@ def told(problem: Refused, path: Path, same: int) -> str:
 @pytest.fixture(scope="module")
 def journals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[bytes, Reading]]:
     folder = tmp_path_factory.mktemp("journals")
-    made = {name: (folder / f"{name}.jsonl", events) for name, events in stories().items()}
+    made = {name: (folder / f"{name}.jsonl", events) for name, events in journals_of_runs().items()}
     return {name: (written(path, events), read(path)) for name, (path, events) in made.items()}
 
 

@@ -1,0 +1,44 @@
+"""Whatever stands in a document, it is a value or a refusal: no crash, no hang, no more than 256 MB, for every parser.
+
+3,000 documents of each kind; in the soak 2,000 times `DR_SOAK_COUNT`, which is 200,000 for the full one.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.readers import READERS
+
+ROOT = Path(__file__).parent.parent.parent
+CASES = 3000
+LONG = 2000 * int(os.environ.get("DR_SOAK_COUNT", "100"))
+PACE = {"estate": 0.012, "plan": 0.004, "journal": 0.004, "record": 0.003, "connection": 0.003, "report": 0.02}
+"""Seconds that a document takes, with what hypothesis itself takes."""
+SEED = int(os.environ.get("DR_SOAK_SEED", "1"))
+
+
+def fuzz(kind: str, count: int, seed: int, timeout: float) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz.worker", kind, str(count), str(seed)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=timeout,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_document_is_a_value_or_a_refusal(kind: str) -> None:
+    fuzz(kind, CASES, 1, timeout=240)
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.soak(LONG * PACE[kind])) for kind in READERS])
+def test_two_hundred_thousand_documents_are_values_or_refusals(kind: str) -> None:
+    print("\nsoak,", fuzz(kind, LONG, 1000 * SEED, timeout=20 * LONG * PACE[kind]))  # noqa: T201 - the figure
