@@ -4,7 +4,16 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
 
 SiteName = Literal["primary", "recovery"]
 
@@ -46,6 +55,13 @@ def _word(text: object) -> object:
     return text
 
 
+def _known_check(name: str) -> str:
+    if name not in CHECKS:
+        raise ValueError(f"{name!r} is no check; they are {', '.join(CHECKS)}")
+    return name
+
+
+CheckName = Annotated[str, AfterValidator(_known_check)]
 Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(lambda value: int(value.total_seconds()))]
 Word = Annotated[str, BeforeValidator(_word), StringConstraints(min_length=1, max_length=1024)]
 Name = Annotated[str, BeforeValidator(_word), StringConstraints(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=30)]

@@ -138,7 +138,7 @@ class Entry(Fact):
 
     n: int
     at: Moment
-    monotonic: float
+    monotonic: float = Field(ge=0, le=1e10)
     """Seconds by the writer's monotonic clock: durations within one process come from here."""
     prev: str
     body: Annotated[Event, Field(discriminator="event")]

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from dr.claims import SCRATCH_LIFETIME, backup_name, scratch_name, scratch_prefix
 from dr.errors import Refused
-from dr.estate import Application, Estate, SiteName
+from dr.estate import Application, CheckName, Estate, SiteName
 from dr.recovery import Fact, Latest, Moment, RestoreTarget
 from dr.runbook import (
     AnyStep,
@@ -52,7 +52,7 @@ class Plan(Fact):
     kind: Literal["backup", "test"]
     application: str
     account: str
-    regions: dict[SiteName, str]
+    regions: dict[SiteName, str] = Field(min_length=2)
     site: SiteName
     """Where the work happens: a test restores here."""
     target: str
@@ -61,9 +61,9 @@ class Plan(Fact):
     buckets: tuple[str, ...]
     left_out: tuple[str, ...]
     """What belongs to the application but not to this run, in words for `not_tested`."""
-    expected_checks: dict[str, tuple[str, ...]]
+    expected_checks: dict[str, tuple[CheckName, ...]]
     """asset -> checks that must answer before anything may be called passed."""
-    required_checks: dict[str, tuple[str, ...]]
+    required_checks: dict[str, tuple[CheckName, ...]]
     """asset -> checks that the estate demands: even `not_available` is then no answer."""
     objectives: PlannedObjectives
     created_at: Moment

@@ -5,7 +5,7 @@ one whole second T (a *bracket*), both read afterwards. What is equal on both si
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -42,17 +42,20 @@ class Finding(Fact):
     detail: str = ""
 
 
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class Coverage(Fact):
     """How much was really compared. Zero compared is never a pass."""
 
-    tables_expected: int = 0
-    tables_compared: int = 0
-    rows: int = 0
-    bytes: int = 0
+    tables_expected: Count = 0
+    tables_compared: Count = 0
+    rows: Count = 0
+    bytes: Count = 0
     exact_fraction: float | None = None
     """Rows proven equal to the source's, bit for bit, of all rows."""
-    objects_expected: int = 0
-    objects_compared: int = 0
+    objects_expected: Count = 0
+    objects_compared: Count = 0
 
 
 class Chunk(Fact):

@@ -13,6 +13,7 @@ from dr.facts import INSTANT
 from dr.plan import Plan
 from dr.provenance import assert_ours, opening, plan_of
 from dr.timeline import read
+from dr.verification import Coverage
 
 PLAN = stories.test_plan()
 PLAIN = PLAN.model_dump(mode="json", by_alias=True)
@@ -47,6 +48,9 @@ def test_the_plan_of_a_run_is_read_back() -> None:
         ({"created_at": "0001-01-01T00:00:00+14:00"}, "created_at: .*no such moment in UTC"),
         ({"objectives": {"rto_seconds": float("nan"), "rpo_seconds": 1}}, "rto_seconds: .*finite"),
         ({"run": "20261120T021500Z-test-receipts-ffff"}, "its plan is that of run 20261120T021500Z-test-receipts-ffff"),
+        ({"regions": {"primary": "eu-west-1"}}, "regions: .*at least 2"),
+        ({"expected_checks": {stories.DATABASE: ["horoscope"]}}, "'horoscope' is no check; they are recovery_point"),
+        ({"required_checks": {stories.DATABASE: [""]}}, "'' is no check"),
         ({"schema": "firedrill.plan/2"}, "schema: Input should be 'firedrill.plan/1'"),
     ],
 )
@@ -73,7 +77,7 @@ def test_a_fact_that_is_no_moment_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("at", "2026-11-20T02:14:00"), ("monotonic", "NaN"), ("monotonic", "Infinity")]
+    ("key", "value"), [("at", "2026-11-20T02:14:00"), ("monotonic", "NaN"), ("monotonic", "1e308")]
 )
 def test_an_event_without_a_moment_is_none(key: str, value: str) -> None:
     line = entries(passed_run(PLAN))[0].model_dump(mode="json")
@@ -103,3 +107,9 @@ def test_a_plan_of_another_estate_is_refused(changes: dict[str, Any], says: str)
 
 def test_the_plan_of_a_whole_run_says_the_same_after_reading() -> None:
     assert Plan.model_validate_json(PLAN.model_dump_json(by_alias=True)) == PLAN
+
+
+@pytest.mark.parametrize("rows", [-1, 10**400])
+def test_no_coverage_is_less_than_nothing_or_more_than_can_be(rows: int) -> None:
+    with pytest.raises(ValueError, match="rows"):
+        Coverage.model_validate({"rows": rows})
