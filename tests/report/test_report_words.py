@@ -1,7 +1,7 @@
 """Harmless text, and numbers that never look better than they are."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_samples import DATABASE, START, at, failed
 
@@ -13,6 +13,7 @@ from dr.report.words import duration, exactness, fraction, offset, size
 from dr.verification import Coverage
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_visible_text_prints_and_stays_so(text: str) -> None:
     shown = visible(text)
@@ -31,11 +32,13 @@ def test_a_cell_computes_nothing(text: str, shown: str) -> None:
     assert inert(text) == shown
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(min_value=8, max_value=200))
 def test_short_is_short(text: str, length: int) -> None:
     assert len(shortened(text, length)) <= length
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_markdown_text_opens_nothing(text: str) -> None:
     for shown in (name(text), prose(text)):
@@ -45,6 +48,7 @@ def test_markdown_text_opens_nothing(text: str) -> None:
         assert shown.count("`") in (0, 2)
 
 
+@settings(deadline=None)
 @given(st.floats(min_value=0, max_value=1))
 def test_only_the_whole_is_shown_as_whole(part: float) -> None:
     text = fraction(part)
@@ -119,6 +123,7 @@ def test_the_ladder_shows_the_worst_of_each_level() -> None:
     assert ending(rungs(()), None) == "Nothing was proven."
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=10**7), st.integers(min_value=-(10**5), max_value=10**7))
 def test_whatever_the_clock_said_the_drawing_stays_on_the_page(end: int, finish: int) -> None:
     report = failed().model_copy(update={"finished_at": at(end)})
