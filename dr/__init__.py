@@ -36,6 +36,8 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     journal.py              append an event durably; read a journal back
     aws/                    AWS, in the domain's language
     store.py                the control store: folder or bucket; written once
+    lease.py                who may act on an application or an asset, with an epoch
+    holding.py              leases held for as long as something is done with them
     catalog.py              what a site holds
     postgres.py             a database connection with patience
     settling.py             wait until what was committing at an instant is over

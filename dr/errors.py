@@ -5,6 +5,7 @@
     ├── Refused            3   stopped before anything was touched: the request is wrong or unsafe
     ├── Interrupted      130   somebody asked the run to stop
     └── Unable             2   it could not be done, or could not be told: time ran out, AWS said no
+        ├── LeaseLost          somebody else may act now on what this run acted on
         └── AwsError           an AWS call failed; carries operation, code and region
             └── Unreachable    the region did not answer at all
 
@@ -68,6 +69,10 @@ class Unable(FiredrillError):  # noqa: N818
     """It could not be done, or it could not be told whether it was."""
 
     exit_code = ExitCode.INCONCLUSIVE
+
+
+class LeaseLost(Unable):
+    """Somebody else holds what this run held: it changes nothing more."""
 
 
 class AwsError(Unable):

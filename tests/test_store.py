@@ -1,5 +1,6 @@
 """A document of the control store is written once, and is later proven to be the one that was written."""
 
+import fcntl
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from dr.errors import Refused, Unable
 from dr.records import Document
-from dr.store import FolderStore, verified
+from dr.store import FolderStore, Seen, verified
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -85,3 +86,45 @@ def test_a_folder_that_cannot_be_is_an_inability(tmp_path: Path) -> None:
     (tmp_path / "control").write_text("a file, not a folder")
     with pytest.raises(Unable, match="cannot create"):
         FolderStore(tmp_path / "control").create("a/b", b"")
+
+
+def test_what_was_seen_is_replaced_once(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    assert store.look("leases/a") is None
+    assert store.replace("leases/a", b"0", "a mark of nothing") is None
+    first = store.replace("leases/a", b"1", None)
+    assert first
+    assert store.replace("leases/a", b"2", None) is None
+    assert store.look("leases/a") == Seen(b"1", first)
+    second = store.replace("leases/a", b"2", first)
+    assert second
+    assert store.replace("leases/a", b"3", first) is None
+    assert store.look("leases/a") == Seen(b"2", second)
+    assert list(store.names("leases/")) == ["leases/a"]
+
+
+def test_of_sixteen_who_saw_the_same_one_replaces_it(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    mark = store.replace("a", b"begun", None)
+    for turn in range(6):
+        start = Barrier(16)
+
+        def write(me: int, turn: int = turn, start: Barrier = start, seen: str | None = mark) -> str | None:
+            start.wait()
+            return store.replace("a", b"%d %d" % (turn, me), seen)
+
+        with ThreadPoolExecutor(16) as pool:
+            (mark,) = [made for made in pool.map(write, range(16)) if made is not None]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.lock", "a"]
+
+
+def test_who_is_paused_while_replacing_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path, patience=0.05)
+    mark = store.replace("a", b"1", None)
+    with (tmp_path / ".a.lock").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(Unable, match="locked by a process that does not go on") as caught:
+            store.replace("a", b"2", mark)
+    assert caught.value.hint
+    assert store.read("a") == b"1"
+    assert store.replace("a", b"2", mark)

@@ -7,7 +7,7 @@
     rds         instances: look, list, events, tags, groups            snapshots  take, copy, list recovery points
     backups     windows of automated backups, and their replication    restores   into scratch: to a time, or a snapshot
     changes     passwords, protection and deletion, each by proof
-    s3          versions, bytes, the control store's conditional writes, deletion by claim
+    s3          versions, bytes, deletion by claim                     conditional  writes of which one wins
     copies      of object versions, whole and in parts                 s3wire     what botocore's S3 client must not do
     kms  secrets  sts  ec2  tagging                                    one or two verbs each
 

@@ -2,9 +2,10 @@
 
 Everything that could let a call stray is settled here: endpoints come from the connection file or are AWS's own, never
 from the environment; a region off the allow-list is refused before a byte is sent; S3 is not followed into another
-region; nothing is changed outside of the estate's regions; and no request leaves that is signed for another region, or
-with a key whose account was not asserted. That is looked at on the finished request, because credentials that renew
-themselves may do so between any question about them and the signature, and between two attempts.
+region; nothing is changed outside of the estate's regions, or before the permit of whoever gave one was asked; and no
+request leaves that is signed for another region, or with a key whose account was not asserted. That is looked at on the
+finished request, because credentials that renew themselves may do so between any question about them and the signature,
+and between two attempts.
 """
 
 import os
@@ -67,6 +68,7 @@ class Aws:
         self._identities: dict[str, str] = {}
         self._calls: Counter[str] = Counter()
         self._allowed: frozenset[str] | None = None
+        self._permit: Callable[[], None] | None = None
 
     @property
     def calls(self) -> dict[str, int]:
@@ -78,6 +80,17 @@ class Aws:
         """From now on, call these regions only (`global` is one of them); None lifts the restriction."""
         with self._lock:
             self._allowed = regions
+
+    def permit(self, ask: Callable[[], None] | None) -> None:
+        """From now on, ask this before each call that changes something: it raises to forbid. None: nobody is asked."""
+        with self._lock:
+            self._permit = ask
+
+    def assert_permitted(self) -> None:
+        """Raises what the permit raises when nothing may be changed any more."""
+        ask = self._permit
+        if ask is not None:
+            ask()
 
     def client(self, service: str, region: str, role: Role = "observe", *, patient: bool = False) -> Any:
         """A client, made at first use. `patient` ones wait a minute for an answer: for copies.
@@ -118,15 +131,23 @@ class Aws:
         *,
         role: Role,
         patient: bool = False,
+        unasked: bool = False,
         **parameters: Any,
     ) -> dict[str, Any]:
-        """Make one call that changes something, after asserting the account and the region that it would change."""
+        """Make one call that changes something, after asserting account and region and asking the permit.
+
+        `unasked`: it is a call that the permit itself rests on, or that a run without one still has to make.
+        """
         if self._regions is not None and region not in self._regions:
             raise Refused(
                 f"{operation} of {about}: {region} is no region of the estate, which has {_listed(self._regions)}",
                 hint="nothing is changed outside of the estate's two sites",
             )
         self.assert_account(region, role)
+        # Made beforehand, because it can take a moment: nothing should lie between the permit and the call.
+        self.client(service, region, role, patient=patient)
+        if not unasked:
+            self.assert_permitted()
         return self.look(service, region, operation, about, role=role, patient=patient, **parameters)
 
     def pages(

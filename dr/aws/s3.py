@@ -1,7 +1,6 @@
-"""Objects and their versions: list, read, copy, delete; and the few conditional writes that a control store needs."""
+"""Objects and their versions: list, read, write, copy, delete."""
 
 import hashlib
-import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from dr.aws import copies, s3wire
 from dr.aws.clients import Aws, Role
 from dr.aws.copies import copy_version
-from dr.aws.errors import Elsewhere, calling, kind, missing
+from dr.aws.errors import Elsewhere, calling, missing
 from dr.aws.rds import utc
 from dr.claims import ScratchClaim
 from dr.errors import AwsError, Refused, Unable
@@ -24,7 +23,6 @@ __all__ = [
     "digest",
     "list_keys",
     "put",
-    "put_if_absent",
     "read",
     "replication_status",
     "versioning",
@@ -34,7 +32,6 @@ __all__ = [
 _PIECE = 1024 * 1024
 _BATCH = 1000
 _ROUNDS = 5
-_WRITER = "firedrill-writer"
 
 
 class StoredVersion(Fact):
@@ -150,41 +147,6 @@ def put(aws: Aws, region: str, bucket: str, key: str, body: bytes, *, role: Role
         ChecksumAlgorithm="SHA256",
     )
     return answer.get("VersionId")
-
-
-def put_if_absent(aws: Aws, region: str, bucket: str, key: str, body: bytes, *, role: Role = "scratch") -> bool:
-    """Write an object only if there is none: True for the one writer that does, False for every other.
-
-    An answer can get lost and the request be sent again: it would then meet its own object. Each call therefore signs
-    what it writes, and a refusal is checked against that signature.
-    """
-    signature = uuid.uuid4().hex
-    about = _shown(bucket, key, None)
-    for attempt in range(_ROUNDS):
-        try:
-            aws.change(
-                "s3",
-                region,
-                "PutObject",
-                about,
-                role=role,
-                Bucket=bucket,
-                Key=key,
-                Body=body,
-                IfNoneMatch="*",
-                Metadata={_WRITER: signature},
-                ChecksumAlgorithm="SHA256",
-            )
-        except AwsError as problem:
-            if kind(problem.code) == "already":
-                there = aws.look("s3", region, "HeadObject", about, role=role, Bucket=bucket, Key=key)
-                return bool(there.get("Metadata", {}).get(_WRITER) == signature)
-            # Two writers at the same moment: S3 asks one of them to say it again.
-            if problem.code != "ConditionalRequestConflict" or attempt == _ROUNDS - 1:
-                raise
-        else:
-            return True
-    raise AssertionError("the last attempt returns or raises")
 
 
 def list_keys(aws: Aws, region: str, bucket: str, prefix: str = "", *, role: Role = "observe") -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Objects and versions, in the lab's S3."""
 
 import hashlib
-import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from dr.claims import Creation, Description, ScratchClaim, claim_scratch
 from dr.errors import AwsError, Refused, Unable
 
 from .conftest import PRIMARY, RECOVERY, Raw, documents, eventually, scratch
-from .scripted import REGION, server
 
 HERE = RECOVERY
 SCRATCH = scratch(HERE)
@@ -161,35 +159,6 @@ def test_replication_tells_its_status(aws: Aws, raw: Raw, folder: str) -> None:
     assert s3.replication_status(aws, HERE, COPY, f"{folder}a", version) == "REPLICA"
     own = s3.put(aws, HERE, COPY, f"{folder}b", b"x")
     assert s3.replication_status(aws, HERE, COPY, f"{folder}b", own) is None
-
-
-def test_only_one_of_many_writers_creates(aws: Aws, folder: str) -> None:
-    won: list[int] = []
-
-    def write(number: int) -> None:
-        if s3.put_if_absent(aws, HERE, SCRATCH, f"{folder}lease", str(number).encode()):
-            won.append(number)
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
-    assert s3.read(aws, HERE, SCRATCH, f"{folder}lease") == str(won[0]).encode()
-
-
-def test_a_writer_whose_answer_was_lost_still_knows_its_own_object() -> None:
-    taken = "<Error><Code>PreconditionFailed</Code><Message>there is one</Message></Error>"
-    lost, refused, head = (500, "application/xml", ""), (412, "application/xml", taken), (200, "text/plain", "")
-    with server(lost, refused, head) as made:
-        assert s3.put_if_absent(made.aws(), REGION, "bucket", "lease", b"me")
-        made.echoes.clear()
-        made.answers[:] = [refused, head]
-        assert s3.put_if_absent(made.aws(), REGION, "bucket", "lease", b"me")
-        made.echo = False
-        made.answers[:] = [refused, head]
-        assert not s3.put_if_absent(made.aws(), REGION, "bucket", "lease", b"me")
 
 
 def test_deletion_removes_every_version_marker_and_unfinished_upload_below_the_prefix(aws: Aws, raw: Raw) -> None:
