@@ -4,9 +4,10 @@ Everything before `carry_out` only looks. From there on the journal is open, and
 """
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 
@@ -18,7 +19,9 @@ from dr.context import Context
 from dr.documents import Document, load_estate
 from dr.errors import ExitCode, Interrupted, Refused
 from dr.estate import Estate, SiteName
+from dr.holding import check, holding, names_of
 from dr.journal import FILE, Journal
+from dr.lease import this_process
 from dr.plan import Choice, Plan, plan_backup, plan_test
 from dr.recovery import RestoreTarget
 from dr.report.model import Report
@@ -72,13 +75,33 @@ def prepare_test(house: House, choice: Choice, *, site: SiteName, target: Restor
     return plan
 
 
+@contextmanager
+def held(house: House, plan: Plan, stopping: Flag, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold what a run has to hold, and have each call that changes something ask whether it still is held.
+
+    Raises Refused when another run holds it.
+    """
+    with holding(house.store, SystemClock(stopping), names_of(plan), this_process(plan.run), say) as leases:
+        house.aws.permit(partial(check, leases))
+        try:
+            yield
+        finally:
+            house.aws.permit(None)
+
+
 def carry_out(
     house: House, plan: Plan, *, stopping: Flag, say: Callable[[str], None], watch: Watch | None = None
 ) -> Report:
     """Perform a plan, tear its scratch down, and judge it by its journal alone.
 
-    A run that was asked to stop has a report too. A bug is not caught: its traceback shows, after the teardown.
+    A run that was asked to stop has a report too. A bug is not caught: its traceback shows, after the teardown. Raises
+    Refused, and leaves nothing behind, when another run holds what this one has to hold.
     """
+    with held(house, plan, stopping, say):
+        return _performed(house, plan, stopping, say, watch)
+
+
+def _performed(house: House, plan: Plan, stopping: Flag, say: Callable[[str], None], watch: Watch | None) -> Report:
     folder = _new_folder(house, plan)
     protected = protected_by(house.estate, catalog.records(house.store, plan.application))
     # Whatever a step may try: a test calls the region that it restores in, and no other.

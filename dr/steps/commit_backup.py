@@ -40,6 +40,8 @@ def commit_backup(step: CommitBackup, context: Context) -> None:
         databases=databases,
         buckets=buckets,
     )
+    # It makes the backup count, and on a folder no call to AWS asks for the permit.
+    context.aws.assert_permitted()
     document = context.store.create(
         f"backups/{plan.application}/{plan.run}.json", record.model_dump_json(by_alias=True).encode()
     )
