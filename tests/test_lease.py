@@ -125,7 +125,8 @@ def test_a_killed_holder_has_a_successor_within_the_time_to_live(place: Place, t
         process.wait()
     began = time.monotonic()
     lease = acquire(starter(place.store, "next", time_to_live=SHORT), SystemClock(), SHORT)
-    assert SHORT <= time.monotonic() - began < SHORT * 1.5 + 0.5
+    # One more look than the time to live, and what a busy machine adds to it.
+    assert SHORT <= time.monotonic() - began < SHORT * 1.1 + 3.0
     assert lease.epoch == 2
     lease.check()
 
@@ -158,7 +159,7 @@ def test_who_comes_second_is_told_who_holds_it_and_since_when(place: Place) -> N
     clock = SystemClock()
     nightly = this_process("20261120T021500Z-backup-receipts-7f3a")
     with holding(place.store, clock, [NAME], nightly, silent, time_to_live=SHORT):
-        second = starter(place.store, "second", time_to_live=SHORT)
+        second = starter(place.store, "second")
         with pytest.raises(Refused, match=rf"{NAME} is held by {re.escape(str(nightly))} since 2\S+Z, epoch 1") as told:
             acquire(second, clock, SHORT)
         assert told.value.hint
@@ -202,7 +203,7 @@ def test_of_two_who_want_several_one_has_all_and_the_other_keeps_none(tmp_path: 
     with (
         holding(store, clock, ["c"], this_process("one"), silent, time_to_live=SHORT),
         pytest.raises(Refused, match="c is held by one"),
-        holding(store, clock, ["a", "c", "b"], this_process("two"), silent, time_to_live=SHORT),
+        holding(store, clock, ["a", "c", "b"], this_process("two"), silent),
     ):
         raise AssertionError("two of them hold c")
     with holding(store, clock, ["a", "b", "c"], this_process("three"), silent) as leases:
