@@ -53,7 +53,7 @@ class Source:
             for scopes, node in _walk(tree, ()):
                 if not isinstance(node, ast.Call):
                     continue
-                if isinstance(node.func, ast.Attribute) and node.func.attr in VERBS and _is_aws(node.func.value):
+                if isinstance(node.func, ast.Attribute) and node.func.attr in VERBS and _is_aws(node.func.value, module):
                     self.verbs.append(Site(module, scopes, node))
                 elif key := self._called(module, node.func):
                     self.sites.setdefault(key, []).append(Site(module, scopes, node))
@@ -175,10 +175,10 @@ def _walk(node: ast.AST, scopes: tuple[ast.FunctionDef, ...]) -> Iterator[tuple[
         yield from _walk(child, (*scopes, child) if isinstance(child, ast.FunctionDef) else scopes)
 
 
-def _is_aws(value: ast.expr) -> bool:
+def _is_aws(value: ast.expr, module: str) -> bool:
     """Whether a verb is one of `Aws`: what is called so everywhere, or itself inside of its class."""
     name = value.attr if isinstance(value, ast.Attribute) else value.id if isinstance(value, ast.Name) else ""
-    return name.strip("_") in ("aws", "self")
+    return name.strip("_") == "aws" or (name == "self" and module == CLIENTS)
 
 
 def _assigned(node: ast.Assign, name: str) -> ast.expr | None:
