@@ -32,7 +32,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     connection.py           where AWS is reached when it is not at its usual address
     clock.py                now, sleep, deadline
     wait.py                 look, decide, sleep, look again, give up in time
-    sharing.py              independent pieces of work, spread over threads
+    sharing.py              where threads come from; pieces of work spread over them
     journal.py              append an event durably; read a journal back
     aws/                    AWS, in the domain's language
     store.py                the control store: folder or bucket; written once

@@ -20,6 +20,7 @@ from dr.events import Found, Intended, Learned, Observed, Thing
 from dr.journal import Journal
 from dr.plan import Plan
 from dr.records import BackupRecord
+from dr.sharing import SystemThreads, Threads
 from dr.store import Store
 from dr.verification import Finding
 
@@ -46,6 +47,7 @@ class Context:
     """Resource ids and names that nothing may delete: settled before the first step, so that no teardown has to ask."""
     passwords: dict[str, SecretStr] = field(default_factory=dict)
     """asset -> the one-time password of its scratch instance. Lives here only, and dies with the process."""
+    threads: Threads = field(default_factory=SystemThreads)
     _learned: dict[str, object] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

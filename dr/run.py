@@ -8,7 +8,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from graphlib import TopologicalSorter
 from threading import Event as Flag
 from typing import Literal
@@ -63,7 +63,7 @@ def _walk(context: Context, stopping: Flag, watch: Watch | None) -> None:
     graph.prepare()
     lost: set[str] = set()
     running: dict[Future[bool], str] = {}
-    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="step") as pool:
+    with context.threads.pool(AT_ONCE, "step") as pool:
         try:
             while graph.is_active():
                 for name in graph.get_ready():
@@ -74,8 +74,7 @@ def _walk(context: Context, stopping: Flag, watch: Watch | None) -> None:
                         running[pool.submit(_perform, context, steps[name], watch)] = name
                 if not running:
                     continue
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in context.threads.first_done(running):
                     name = running.pop(future)
                     if not future.result():
                         lost.add(name)

@@ -1,13 +1,34 @@
-"""Share a list of tasks among a few threads."""
+"""Where threads come from; and a list of tasks shared among a few of them."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from threading import Event
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 Task = TypeVar("Task")
+
+
+class Threads(Protocol):
+    """Pools of threads, and waiting for them: a source of its own, so that a simulator can say whose turn it is."""
+
+    def pool(self, at_once: int, name: str = "work") -> Executor:
+        """A pool of at most this many threads."""
+
+    def first_done(self, running: Collection["Future[Any]"]) -> "list[Future[Any]]":
+        """Those that have ended, in the order given, once any has."""
+
+
+class SystemThreads:
+    """The machine's own threads."""
+
+    def pool(self, at_once: int, name: str = "work") -> Executor:
+        return ThreadPoolExecutor(max_workers=at_once, thread_name_prefix=name)
+
+    def first_done(self, running: Collection["Future[Any]"]) -> "list[Future[Any]]":
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        return [one for one in running if one in done]
 
 
 def spread(tasks: Sequence[Task], workers: int, work: Callable[[Callable[[], Task | None], ExitStack], None]) -> None:

@@ -5,7 +5,7 @@ of the bytes and S3's own checksums are not always there. After a restore the ob
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +13,8 @@ from dr.object_versions import Version, standing_at
 from dr.verification import BucketBaseline, Coverage, Finding, ObjectVersion, Outcome, RestoredObject
 
 CHECK = "objects"
+AT_ONCE = 8
+"""Objects that are read at the same time."""
 SHOWN = 50
 """Findings about single objects; more than these are counted, and named in one."""
 
@@ -38,7 +40,7 @@ def capture(
     digest: Read,
     *,
     known: Mapping[tuple[str, str], str] | None = None,
-    workers: int = 8,
+    pool: Callable[[int], Executor] = ThreadPoolExecutor,
 ) -> BucketBaseline:
     """Every object as it stood at the instant, read and digested. `versions` must be listed after that second.
 
@@ -49,8 +51,8 @@ def capture(
     pairs = [(one.key, version) for one in wanted for version in one.versions]
     seen = dict(known or {})
     unread = [pair for pair in pairs if pair not in seen]
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        read = pool.map(lambda pair: digest(*pair), unread)
+    with pool(AT_ONCE) as threads:
+        read = threads.map(lambda pair: digest(*pair), unread)
         seen |= {pair: found.sha256 for pair, found in zip(unread, read, strict=True)}
     objects: dict[str, ObjectVersion] = {}
     unsettled: dict[str, dict[str, str]] = {}
@@ -92,7 +94,7 @@ def observe(
     prefix: str,
     digest: Read,
     *,
-    workers: int = 8,
+    pool: Callable[[int], Executor] = ThreadPoolExecutor,
 ) -> list[RestoredObject]:
     """Read back everything below the prefix of a scratch bucket.
 
@@ -106,8 +108,8 @@ def observe(
     for entry in listed:
         on_top.setdefault(entry.key, entry.version)
     there = [entry for entry in listed if not entry.marker]
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        read = list(pool.map(lambda entry: digest(entry.key, entry.version), there))
+    with pool(AT_ONCE) as threads:
+        read = list(threads.map(lambda entry: digest(entry.key, entry.version), there))
     found = []
     for entry, bytes_ in zip(there, read, strict=True):
         key, source = sources.get((entry.key, entry.version), (entry.key.removeprefix(prefix), ""))

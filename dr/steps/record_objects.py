@@ -48,6 +48,7 @@ def record_objects(step: RecordObjects, context: Context) -> None:
             listing,
             digest,
             known=known,
+            pool=context.threads.pool,
         )
         known |= _digests(manifest)
         kept[stamp(instant)] = _keep(context, manifest, instant)

@@ -1,7 +1,5 @@
 """Restore a bucket's objects of the instant, below a prefix of a scratch bucket that exists already."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from dr import facts
 from dr.aws import s3
 from dr.context import Context
@@ -38,7 +36,7 @@ def restore_bucket(step: RestoreBucket, context: Context) -> None:
             for version in reversed(one.versions)
         ]
 
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+    with context.threads.pool(AT_ONCE, "copy") as pool:
         copied = [row for rows in pool.map(copy, wanted) for row in rows]
     context.observe("CopyObject", thing)
     context.keep(f"versions-{step.asset}.json", copied)

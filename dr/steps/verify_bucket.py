@@ -27,6 +27,7 @@ def verify_bucket(step: VerifyBucket, context: Context) -> None:
         list(s3.versions(context.aws, region, where.bucket, where.prefix, role="scratch")),
         where.prefix,
         digest,
+        pool=context.threads.pool,
     )
     context.keep(f"digests-{step.asset}.json", [one.model_dump(mode="json") for one in restored])
     try:
