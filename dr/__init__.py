@@ -44,6 +44,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     checks/                 one integrity check per file: look, compare, answer
     bracket.py              two snapshots of the source, just before and just after an instant
     baseline.py             record what is true around an instant
+    questions.py            what steps ask of a database, by name
     report/                 one frozen value -> HTML, Markdown, JSON, JUnit
 
     what we do

@@ -19,6 +19,7 @@ from dr.estate import Application, Bucket, Database, Estate, Site, SiteName
 from dr.events import Found, Intended, Learned, Observed, Thing
 from dr.journal import Journal
 from dr.plan import Plan
+from dr.questions import Questions
 from dr.records import BackupRecord
 from dr.sharing import SystemThreads, Threads
 from dr.store import Store
@@ -48,6 +49,8 @@ class Context:
     passwords: dict[str, SecretStr] = field(default_factory=dict)
     """asset -> the one-time password of its scratch instance. Lives here only, and dies with the process."""
     threads: Threads = field(default_factory=SystemThreads)
+    ask: Questions = field(default_factory=Questions)
+    """Whoever answers for the databases."""
     _learned: dict[str, object] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

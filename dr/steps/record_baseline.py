@@ -2,7 +2,7 @@
 
 import secrets
 
-from dr import baseline, facts
+from dr import facts
 from dr.aws import rds
 from dr.context import Context
 from dr.errors import Unable
@@ -18,7 +18,7 @@ def record_baseline(step: RecordBaseline, context: Context) -> None:
     source = rds.instance(context.aws, context.region(step.site), database.instance)
     if source is None:
         raise Unable(f"instance {database.instance} is not in {context.region(step.site)}")
-    recorded = baseline.capture(
+    recorded = context.ask.capture(
         step.asset,
         source.resource_id,
         lambda dbname: source_login(context, step.asset, dbname),

@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime
 
-from dr import baseline, facts
+from dr import facts
 from dr.aws import rds, snapshots
 from dr.claims import tags
 from dr.context import Context
@@ -40,7 +40,7 @@ def take_snapshot(step: TakeSnapshot, context: Context) -> None:
             raise Unable(f"snapshot {step.snapshot} does not say of when it is")
         return ready.time
 
-    recorded = baseline.capture(
+    recorded = context.ask.capture(
         step.asset,
         source.resource_id,
         lambda dbname: source_login(context, step.asset, dbname),

@@ -5,7 +5,6 @@ from functools import partial
 
 from dr import facts
 from dr.baselines import baseline_for
-from dr.checks import assertions, content, heartbeat, opens, schema, structure
 from dr.context import Context
 from dr.errors import Unable
 from dr.estate import Assertion
@@ -38,12 +37,16 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         return lambda: look(baseline_for(context, asset))
 
     def compared(baseline: InstanceBaseline) -> Sequence[Finding]:
-        findings, coverage = content.check(owner.to, baseline, first=owner.dbname, pause=lambda: context.clock.sleep(0))
+        findings, coverage = context.ask.content(
+            owner.to, baseline, first=owner.dbname, pause=lambda: context.clock.sleep(0)
+        )
         context.journal.append(Covered(asset=asset, coverage=coverage))
         return findings
 
     def beating() -> Sequence[Finding]:
-        finding, seen = heartbeat.check(owner, context.moment(facts.INSTANT), _maybe(context, asset), subject=asset)
+        finding, seen = context.ask.heartbeat(
+            owner, context.moment(facts.INSTANT), _maybe(context, asset), subject=asset
+        )
         if seen.newest_until:
             context.learn(facts.newest_heartbeat_of(asset), stamp(seen.newest_until.at))
         return [finding]
@@ -51,7 +54,7 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
     def opening() -> Sequence[Finding]:
         known = _maybe(context, asset)
         application = application_login(context, asset, identifier, step.site)
-        return opens.check(application, server_version=known.server_version if known else None, subject=asset)
+        return context.ask.opens(application, server_version=known.server_version if known else None, subject=asset)
 
     def asserted() -> Sequence[Finding]:
         mine = [one for one in context.application.assertions if one.database == asset]
@@ -59,7 +62,7 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         return [finding for one in mine for finding in asked("assertions", "L8", asset, partial(answer, one))]
 
     def answer(assertion: Assertion) -> Sequence[Finding]:
-        return [assertions.check(owner, assertion, subject=asset)]
+        return [context.ask.assertions(owner, assertion, subject=asset)]
 
     ask(["opens"], opening)
     ask(["heartbeat"], beating)
@@ -67,10 +70,10 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
     ask(["content"], with_baseline(compared))
     ask(
         ["schema", "extensions", "roles", "sequences"],
-        with_baseline(lambda baseline: schema.check(owner.to, baseline, first=owner.dbname)),
+        with_baseline(lambda baseline: context.ask.schema(owner.to, baseline, first=owner.dbname)),
     )
     ask(["assertions"], asserted)
-    ask(["structure"], lambda: structure.check(owner.to, first=owner.dbname))
+    ask(["structure"], lambda: context.ask.structure(owner.to, first=owner.dbname))
 
 
 def _maybe(context: Context, asset: str) -> InstanceBaseline | None:

@@ -1,6 +1,5 @@
 """Follow every row that names an object to the object that it names, in the restore."""
 
-from dr.checks import references
 from dr.context import Context
 from dr.runbook import RestoreDatabase, VerifyReferences
 from dr.sources import restored_login
@@ -19,7 +18,7 @@ def verify_references(step: VerifyReferences, context: Context) -> None:
             if isinstance(other, RestoreDatabase) and other.asset == reference.database
         )
         held = context.kept(f"digests-{reference.bucket}.json")
-        found = references.check(
+        found = context.ask.references(
             restored_login(context, reference.database, identifier, step.site),
             reference,
             [RestoredObject.model_validate(one) for one in held],
