@@ -16,7 +16,7 @@ from typing import Literal
 from dr import catalog, journal
 from dr.aws import tagging
 from dr.claims import TAG_PURPOSE, TAG_RUN, Allowance, Creation
-from dr.clock import Deadline, SystemClock
+from dr.clock import Clock, Deadline, SystemClock
 from dr.drill import House
 from dr.errors import FiredrillError, Refused
 from dr.events import Thing
@@ -39,7 +39,7 @@ class Swept:
     reason: str
 
 
-def sweep(house: House, *, dry_run: bool, say: Callable[[str], None]) -> list[Swept]:
+def sweep(house: House, *, dry_run: bool, say: Callable[[str], None], clock: Clock | None = None) -> list[Swept]:
     """Go through every journal in the store, then through what the tagging API knows in both regions.
 
     What goes wrong with one run, or with one region, is part of the result: it must not keep other scratch alive.
@@ -50,6 +50,7 @@ def sweep(house: House, *, dry_run: bool, say: Callable[[str], None]) -> list[Sw
             f"no run was ever journaled in {house.runs}",
             hint="sweep from where the runs were started, with their estate",
         )
+    clock = clock or SystemClock()
     found: list[Swept] = []
     protected = protected_by(house.estate, [])
     for name in house.estate.applications:
@@ -60,15 +61,15 @@ def sweep(house: House, *, dry_run: bool, say: Callable[[str], None]) -> list[Sw
     folders = sorted(path.parent for path in house.runs.glob(f"*/{FILE}"))
     for folder in folders:
         try:
-            found += _sweep_run(house, folder, protected, dry_run, say)
+            found += _sweep_run(house, folder, protected, dry_run, say, clock)
         except FiredrillError as problem:
             found.append(Swept("scratch", folder.name, "remains", problem.message))
     if not dry_run:
-        _receipt(house, found, clock=SystemClock())
+        _receipt(house, found, clock)
     return found + list(_strangers(house, {folder.name for folder in folders}))
 
 
-def _receipt(house: House, found: list[Swept], clock: SystemClock) -> None:
+def _receipt(house: House, found: list[Swept], clock: Clock) -> None:
     """What a sweep removed, and what it could not, stays in the control store: nobody has to believe a terminal."""
     touched = [asdict(one) for one in found if one.fate in ("removed", "remains")]
     if touched:
@@ -76,7 +77,7 @@ def _receipt(house: House, found: list[Swept], clock: SystemClock) -> None:
 
 
 def _sweep_run(
-    house: House, folder: Path, protected: set[str], dry_run: bool, say: Callable[[str], None]
+    house: House, folder: Path, protected: set[str], dry_run: bool, say: Callable[[str], None], clock: Clock
 ) -> Iterator[Swept]:
     reading = journal.read(folder / FILE)
     left = creations(reading)
@@ -90,7 +91,6 @@ def _sweep_run(
     except Refused as theirs:
         yield Swept("scratch", folder.name, "left alone", theirs.message)
         return
-    clock = SystemClock()
     if reason := _at_work(folder, reading, clock):
         for creation in left:
             yield Swept(_shown(creation), folder.name, "left alone", reason)
@@ -113,7 +113,7 @@ def _sweep_run(
             yield Swept(_shown(creation), folder.name, "removed", "its run is over")
 
 
-def _at_work(folder: Path, reading: Reading, clock: SystemClock) -> str:
+def _at_work(folder: Path, reading: Reading, clock: Clock) -> str:
     """Why a run may still be at work; empty when it is over. Another machine's lock cannot be seen: expiry decides."""
     opened = opening(reading.events)
     if journal.alive(folder / FILE):

@@ -47,8 +47,11 @@ class Aws:
         *,
         environment: Mapping[str, str] = os.environ,
         regions: frozenset[str] | None = None,
+        caller: Callable[[Connection, Mapping[str, str]], boto3.Session] = sessions.callers_own,
     ) -> None:
         """`account` and `regions` are the estate's: nothing is changed elsewhere. None leaves the regions open.
+
+        `caller` makes the session of whoever runs this.
 
         Raises Refused when the connection file leads to another account.
         """
@@ -62,6 +65,7 @@ class Aws:
         self._roles = roles
         self._regions = regions
         self._environment = environment
+        self._caller = caller
         self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str] | None, boto3.Session] = {}
         self._clients: dict[tuple[str, str, Role, bool], Any] = {}
@@ -198,14 +202,14 @@ class Aws:
                     self._sessions[key] = (
                         sessions.assumed(arn, f"firedrill-{role}", lambda: self._sts_of_the_caller(region))
                         if arn
-                        else sessions.callers_own(self.connection, self._environment)
+                        else self._caller(self.connection, self._environment)
                     )
             return self._sessions[key]
 
     def _sts_of_the_caller(self, region: str) -> Any:
         with self._lock:
             if None not in self._sessions:
-                self._sessions[None] = sessions.callers_own(self.connection, self._environment)
+                self._sessions[None] = self._caller(self.connection, self._environment)
             return self._client_of(self._sessions[None], "sts", region, "observe", patient=False)
 
     def _make(self, service: str, region: str, role: Role, patient: bool) -> Any:
