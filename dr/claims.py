@@ -74,6 +74,8 @@ class Creation:
     run: str
     resource_id: str | None
     """None while only the intent was recorded: the run died between the call and its record."""
+    answered: bool = False
+    """Whether the calls that made it were seen to end: one that nobody answered may still have its effect."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What a journal says of scratch, what AWS says of it, and the claim that follows when both agree."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from dr.aws import rds, s3
 from dr.aws.clients import Aws
@@ -23,7 +24,9 @@ def creations(journal: Reading) -> list[Creation]:
                 # What is announced later on the same thing (a new password, its deletion) takes no knowledge away.
                 made.setdefault(str(thing), Creation(thing.kind, thing.name, thing.region, run, None))
             case Observed(thing=thing, resource_id=str(resource_id)) if thing.kind == "instance":
-                made[str(thing)] = Creation(thing.kind, thing.name, thing.region, run, resource_id)
+                made[str(thing)] = Creation(thing.kind, thing.name, thing.region, run, resource_id, answered=True)
+            case Observed(thing=thing) if thing.kind == "objects" and str(thing) in made:
+                made[str(thing)] = replace(made[str(thing)], answered=True)
             case Removed(thing=thing):
                 made.pop(str(thing), None)
             case _:

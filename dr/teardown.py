@@ -51,8 +51,8 @@ def remove(
     Raises Refused when the proof fails or the run has removed enough, Unable when it is still there at the deadline.
     """
 
-    # A restore whose answer was lost may show up a little later: then one look that finds nothing is not enough.
-    looks = 1 if creation.resource_id or creation.kind != "instance" else LOOKS_FOR_THE_UNANSWERED
+    # A restore or a copy whose answer was lost may show up a little later: one look that finds nothing is not enough.
+    looks = 1 if creation.answered else LOOKS_FOR_THE_UNANSWERED
 
     def left() -> str:
         nonlocal looks
