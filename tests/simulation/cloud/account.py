@@ -1,0 +1,160 @@
+"""What there is in the account, who made it, and the wrongs that were done: the simulation's own truth."""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+NUMBER = "123456789012"
+PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
+ESTATE, STRANGER = "the estate", "a stranger"
+
+
+def refuse(code: str, operation: str, status: int = 400) -> ClientError:
+    """What botocore raises for an answer that says no."""
+    answer: Any = {"Error": {"Code": code, "Message": "simulated"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, operation)
+
+
+@dataclass
+class Instance:
+    """An instance, and what becomes of it: from which second of the simulation on it has which status."""
+
+    name: str
+    resource_id: str
+    maker: str
+    tags: dict[str, str]
+    data: dict[str, int]
+    """table -> digest of its content."""
+    beats_until: int
+    """The second of its newest heartbeat."""
+    statuses: list[tuple[float, str]]
+    password: str = "production's"
+    passwords: list[tuple[float, str]] = field(default_factory=list)
+    """A password that was asked for, and from when on it is in force."""
+    public: bool = False
+
+    def status(self, now: float) -> str:
+        return next(status for since, status in reversed(self.statuses) if since <= now)
+
+    def gone(self, now: float) -> bool:
+        return self.status(now) == "gone"
+
+    def settle(self, now: float) -> None:
+        while self.passwords and self.passwords[0][0] <= now:
+            self.password = self.passwords.pop(0)[1]
+
+
+@dataclass
+class Snapshot:
+    name: str
+    arn: str
+    maker: str
+    tags: dict[str, str]
+    time: datetime
+    statuses: list[tuple[float, str]]
+    source_arn: str | None = None
+
+    def status(self, now: float) -> str:
+        return next(status for since, status in reversed(self.statuses) if since <= now)
+
+
+@dataclass
+class Stored:
+    """One version of a key, or a delete marker."""
+
+    version: str
+    body: bytes
+    modified: datetime
+    maker: str
+    marker: bool = False
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Region:
+    instances: dict[str, Instance] = field(default_factory=dict)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    replicated: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """ARN of a source -> the automated backup that this region holds of it."""
+    buckets: dict[str, dict[str, list[Stored]]] = field(default_factory=dict)
+    """bucket -> key -> versions, newest first."""
+    events: list[tuple[str, datetime, str]] = field(default_factory=list)
+
+
+@dataclass
+class Account:
+    """The cloud. Everything that is done to it from outside goes through `cloud/door.py`."""
+
+    start: datetime
+    regions: dict[str, Region] = field(default_factory=lambda: {PRIMARY: Region(), RECOVERY: Region()})
+    now: float = 0.0
+    lag: float = 90.0
+    """Seconds that the recovery site's window is behind."""
+    run: str = ""
+    """Whose calls are coming in."""
+    announced: Callable[[str, str], bool] = lambda *_: False
+    """Whether the run's journal holds the intent of an operation on a thing."""
+    wrongs: list[str] = field(default_factory=list)
+    """What nobody may do, and somebody did."""
+    looked_at: dict[str, float] = field(default_factory=dict)
+    """When an instance of a name was described last."""
+    made: int = 0
+    _later: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+
+    def moment(self, now: float | None = None) -> datetime:
+        return self.start + timedelta(seconds=self.now if now is None else now)
+
+    def number(self) -> int:
+        self.made += 1
+        return self.made
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Something that happens by itself, after a while."""
+        heapq.heappush(self._later, (self.now + seconds, self.number(), act))
+
+    def settle(self, now: float) -> None:
+        """Let everything happen whose time has come."""
+        while self._later and self._later[0][0] <= now:
+            self.now, _, act = heapq.heappop(self._later)
+            act()
+        self.now = now
+
+    def heal(self) -> None:
+        """What was stuck comes to its end: somebody at AWS has looked at it."""
+        for region in self.regions.values():
+            for one in region.instances.values():
+                if (end := {"creating": "available", "deleting": "gone"}.get(one.status(self.now))) is not None:
+                    one.statuses.append((self.now, end))
+
+    def changing(self, operation: str, region: str, thing: str, maker: str | None) -> None:
+        """Note what is wrong with a change: not announced, or of a thing that somebody else made.
+
+        `maker` is None where the change makes the thing.
+        """
+        where = f"{thing} in {region}"
+        if maker is not None and maker != self.run:
+            self.wrongs.append(f"{operation} of {where}, which {maker} made")
+        if not self.announced(operation, where):
+            self.wrongs.append(f"{operation} of {where} without an intent in the journal")
+
+    def scratch(self) -> list[str]:
+        """What runs have made to throw away, and what still stands."""
+        found = []
+        for name, region in self.regions.items():
+            found += [
+                f"instance {one.name} in {name}"
+                for one in region.instances.values()
+                if one.maker == self.run and not one.gone(self.now)
+            ]
+            found += [
+                f"objects {bucket}/{key} in {name}"
+                for bucket, keys in region.buckets.items()
+                if "scratch" in bucket
+                for key, versions in keys.items()
+                if any(one.maker == self.run for one in versions)
+            ]
+        return found

@@ -1,0 +1,131 @@
+"""The session and the clients that the product is given. Here calls go wrong, and here a kill can meet them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+
+from tests.simulation.baton import Baton
+from tests.simulation.cloud.account import Account, refuse
+from tests.simulation.cloud.others import Others
+from tests.simulation.cloud.rds import Rds
+from tests.simulation.cloud.s3 import S3
+from tests.simulation.troubles import LATE, Troubles
+
+CHANGING = ("create_", "copy_", "delete_", "modify_", "put_", "restore_", "start_")
+ENDPOINT = "http://127.0.0.1:1"
+
+
+class Door:
+    """The way from the product into the simulated account: what a boto3 session and its credentials look like."""
+
+    def __init__(self, account: Account, baton: Baton, troubles: Troubles) -> None:
+        self.account, self.baton, self.troubles = account, baton, troubles
+        self._services: dict[tuple[str, str], Any] = {}
+
+    def session(self, *_: object) -> Any:
+        """In the place of `sessions.callers_own`."""
+        return self
+
+    def get_credentials(self) -> Any:
+        return self
+
+    def get_frozen_credentials(self) -> Any:
+        return SimpleNamespace(access_key="simulated")
+
+    def client(self, service: str, region_name: str, **_: object) -> "Client":
+        return Client(self, service, region_name)
+
+    def service(self, name: str, region: str) -> Any:
+        key = (name if name in ("rds", "s3") else "", region)
+        if key not in self._services:
+            self._services[key] = (
+                Rds(self.account, region, self.troubles)
+                if name == "rds"
+                else S3(self.account, region, self.troubles.damaged_copies)
+                if name == "s3"
+                else Others(self.account, region)
+            )
+        return self._services[key]
+
+    def answered(self, answer: dict[str, Any], operation: str) -> dict[str, Any]:
+        """The answer as it arrives. A planted bug is a door that tampers with it."""
+        del operation
+        return answer
+
+
+class Client:
+    """One service in one region, with botocore's manners: snake case in, dictionaries out, ClientError."""
+
+    def __init__(self, door: Door, service: str, region: str) -> None:
+        self._door, self._service, self._region = door, service, region
+        self._before_send: list[Callable[..., None]] = []
+        self.meta = SimpleNamespace(events=self)
+
+    def register(self, event: str, handler: Callable[..., None]) -> None:
+        if event == "before-send":
+            self._before_send.append(handler)
+
+    def register_last(self, event: str, handler: Callable[..., None]) -> None:
+        """Handlers that mend botocore's own habits, of which this client has none."""
+
+    def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
+        return lambda **asked: self._call(operation, asked)
+
+    def get_paginator(self, operation: str) -> Any:
+        def paginate(**asked: Any) -> Iterator[dict[str, Any]]:
+            yield self._call(operation, asked)
+
+        return SimpleNamespace(paginate=paginate)
+
+    def _call(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        door, baton = self._door, self._door.baton
+        for handler in self._before_send:
+            handler()
+        changing = operation.startswith(CHANGING)
+        baton.effect(f"before {operation}")
+        wrong = door.troubles.of_call(baton.now, changing=changing)
+        baton.note(f"{'call' if changing else 'look':<9} {operation} {_about(asked)}{f': {wrong}' if wrong else ''}")
+        work = getattr(door.service(self._service, self._region), operation)
+        match wrong:
+            case "throttled":
+                raise refuse("Throttling", operation)
+            case "failing":
+                raise refuse("InternalFailure", operation, 500)
+            case "expired":
+                raise refuse("ExpiredToken", operation)
+            case "silent":
+                raise EndpointConnectionError(endpoint_url=ENDPOINT)
+            case "lost before":
+                raise ConnectTimeoutError(endpoint_url=ENDPOINT)
+            case "late":
+                door.account.later(door.troubles.chance.random() * LATE, lambda: _alone(work, asked))
+                raise ReadTimeoutError(endpoint_url=ENDPOINT)
+            case "failed after":
+                work(asked)
+                raise refuse("InternalFailure", operation, 500)
+            case "lost after":
+                work(asked)
+                baton.effect(f"after {operation}, whose answer is lost")
+                raise ReadTimeoutError(endpoint_url=ENDPOINT)
+            case "sent twice":
+                # botocore repeats a call whose answer it did not get; only the second answer is seen.
+                _alone(work, asked)
+        answer: dict[str, Any] = work(asked)
+        baton.effect(f"after {operation}")
+        return door.answered(answer, operation)
+
+
+def _alone(work: Callable[[Any], Any], asked: Mapping[str, Any]) -> None:
+    """A call whose answer nobody hears, whatever it says."""
+    try:
+        work(asked)
+    except ClientError:
+        return
+
+
+def _about(asked: Mapping[str, Any]) -> str:
+    names = ("DBInstanceIdentifier", "TargetDBInstanceIdentifier", "DBSnapshotIdentifier", "DbiResourceId", "Bucket")
+    names += ("TargetDBSnapshotIdentifier", "Key", "Prefix", "SecretId", "IfNoneMatch")
+    return " ".join(str(asked[name]) for name in names if name in asked)

@@ -1,0 +1,126 @@
+"""S3: versions and markers, copies, deletion of versions, and a write that succeeds only where nothing is."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.simulation.cloud.account import Account, Stored, refuse
+
+Parameters = dict[str, Any]
+CONTROL = "firedrill-control"
+
+
+class Body:
+    """What GetObject hands out to be read."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def read(self) -> bytes:
+        return self._content
+
+    def iter_chunks(self, size: int) -> Iterator[bytes]:
+        for first in range(0, len(self._content), size):
+            yield self._content[first : first + size]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class S3:
+    """One region's buckets. A method per operation, by botocore's name for it."""
+
+    def __init__(self, account: Account, region: str, damaged_copies: int) -> None:
+        self._account, self._name = account, region
+        self._damaged_copies = damaged_copies
+
+    def _bucket(self, name: str, operation: str) -> dict[str, list[Stored]]:
+        found = self._account.regions[self._name].buckets.get(name)
+        if found is None:
+            raise refuse("NoSuchBucket", operation, 404)
+        return found
+
+    def _version(self, asked: Parameters, operation: str) -> Stored:
+        versions = self._bucket(asked["Bucket"], operation).get(asked["Key"], [])
+        if wanted := asked.get("VersionId"):
+            found = next((one for one in versions if one.version == wanted), None)
+        else:
+            found = versions[0] if versions else None
+        if found is None or found.marker:
+            raise refuse("NoSuchKey" if operation == "GetObject" else "404", operation, 404)
+        return found
+
+    def list_object_versions(self, asked: Parameters) -> Parameters:
+        bucket = self._bucket(asked["Bucket"], "ListObjectVersions")
+        kept: list[Parameters] = []
+        markers: list[Parameters] = []
+        order: list[bool] = []
+        for key in sorted(key for key in bucket if key.startswith(asked["Prefix"])):
+            for place, one in enumerate(bucket[key]):
+                order.append(one.marker)
+                (markers if one.marker else kept).append(
+                    {
+                        "Key": key,
+                        "VersionId": one.version,
+                        "Size": len(one.body),
+                        "LastModified": one.modified,
+                        "IsLatest": place == 0,
+                    }
+                )
+        return {"Versions": kept, "DeleteMarkers": markers, "FiredrillOrder": order}
+
+    def list_objects_v2(self, asked: Parameters) -> Parameters:
+        bucket = self._bucket(asked["Bucket"], "ListObjectsV2")
+        here = sorted(key for key in bucket if key.startswith(asked["Prefix"]))
+        return {"Contents": [{"Key": key} for key in here if not bucket[key][0].marker]}
+
+    def list_multipart_uploads(self, asked: Parameters) -> Parameters:
+        self._bucket(asked["Bucket"], "ListMultipartUploads")
+        return {}
+
+    def get_object(self, asked: Parameters) -> Parameters:
+        return {"Body": Body(self._version(asked, "GetObject").body)}
+
+    def head_object(self, asked: Parameters) -> Parameters:
+        found = self._version(asked, "HeadObject")
+        return {"ContentLength": len(found.body), "Metadata": found.metadata}
+
+    def put_object(self, asked: Parameters) -> Parameters:
+        bucket = self._bucket(asked["Bucket"], "PutObject")
+        if asked["Bucket"] != CONTROL or asked.get("IfNoneMatch") != "*":
+            self._account.wrongs.append(f"PutObject of {asked['Bucket']}/{asked['Key']}, which may be there already")
+        if bucket.get(asked["Key"]):
+            raise refuse("PreconditionFailed", "PutObject", 412)
+        return self._store(asked["Bucket"], asked["Key"], asked["Body"], asked.get("Metadata", {}))
+
+    def copy_object(self, asked: Parameters) -> Parameters:
+        name, key = asked["Bucket"], asked["Key"]
+        below = key[: key.find("/", key.find("/") + 1) + 1]
+        self._account.changing("CopyObject", self._name, f"objects {name}/{below}", None)
+        if not key.startswith(f"{self._account.run}/") or "scratch" not in name:
+            self._account.wrongs.append(f"CopyObject to {name}/{key}, which is not scratch of this run")
+        body = self._version(asked["CopySource"], "CopyObject").body
+        if self._damaged_copies > 0:
+            self._damaged_copies -= 1
+            body = b"damaged on the way"
+        return self._store(name, key, body, {})
+
+    def _store(self, bucket: str, key: str, body: bytes, metadata: dict[str, str]) -> Parameters:
+        second = self._account.moment().replace(microsecond=0)
+        made = Stored(f"v{self._account.number()}", body, second, self._account.run, metadata=metadata)
+        self._bucket(bucket, "PutObject").setdefault(key, []).insert(0, made)
+        return {"VersionId": made.version}
+
+    def delete_objects(self, asked: Parameters) -> Parameters:
+        name = asked["Bucket"]
+        bucket = self._bucket(name, "DeleteObjects")
+        for one in asked["Delete"]["Objects"]:
+            key = one["Key"]
+            found = next((held for held in bucket.get(key, []) if held.version == one["VersionId"]), None)
+            if found is None:
+                continue
+            below = key[: key.find("/", key.find("/") + 1) + 1]
+            self._account.changing("Delete", self._name, f"objects {name}/{below}", found.maker)
+            bucket[key].remove(found)
+            if not bucket[key]:
+                del bucket[key]
+        return {}

@@ -1,0 +1,171 @@
+"""The answers that PostgreSQL would give, where a check would connect. What they mean is judged by the product's code.
+
+Whoever asks must have the right password; a database may be deaf; and what it holds follows from how it was made.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+from dr import comparison
+from dr.checks.heartbeat import judge
+from dr.clock import Clock
+from dr.errors import Unable
+from dr.estate import Assertion, Reference
+from dr.postgres import Login, LoginRefused
+from dr.questions import Questions
+from dr.verification import (
+    Chunk,
+    Coverage,
+    DatabaseBaseline,
+    Finding,
+    Heartbeat,
+    HeartbeatWindow,
+    InstanceBaseline,
+    ObservedDatabase,
+    RestoredObject,
+    SchemaFingerprint,
+    TableBaseline,
+    TableSide,
+)
+from tests.simulation.baton import Baton
+from tests.simulation.cloud.account import ESTATE, Account, Instance
+from tests.simulation.cloud.rds import data_at
+from tests.simulation.troubles import Troubles
+
+DATABASE = "receipts"
+SHAPE = SchemaFingerprint(objects={}, extensions={}, roles={}, sequences={}, settings={})
+ROWS = 100
+
+
+class SimulatedDatabases(Questions):
+    """Every instance of the account, as its PostgreSQL."""
+
+    def __init__(self, account: Account, baton: Baton, troubles: Troubles) -> None:
+        self._account, self._baton, self._troubles = account, baton, troubles
+
+    def _enter(self, login: Login) -> Instance:
+        """The instance behind a login. Raises Unable."""
+        self._baton.effect(f"before connecting to {login}")
+        self._baton.note(f"connect   {login}")
+        name, region = login.host.split(".")[:2]
+        there = self._account.regions[region].instances.get(name)
+        now = self._account.now
+        if (
+            there is None
+            or there.status(now) != "available"
+            or self._troubles.chance.random() < self._troubles.deaf_databases
+        ):
+            raise Unable(f"connecting to {login}: connection refused")
+        there.settle(now)
+        # The application's own password came along with production's data.
+        if login.password.get_secret_value() != ("production's" if login.user == "app" else there.password):
+            raise LoginRefused(f"connecting to {login}: password authentication failed")
+        return there
+
+    def opens(self, login: Login, *, server_version: int | None, subject: str) -> list[Finding]:
+        self._enter(login)
+        return [Finding(check="opens", level="L1", outcome="passed", subject=subject, detail=str(server_version))]
+
+    def heartbeat(
+        self, login: Login, moment: datetime, baseline: InstanceBaseline | None, *, subject: str
+    ) -> tuple[Finding, HeartbeatWindow]:
+        there = self._enter(login)
+        seen = beats(moment, there.beats_until)
+        expected = (baseline.heartbeat, baseline.heartbeat) if baseline else None
+        return judge(seen, moment, expected, subject=subject), seen
+
+    def content(
+        self, login_for: Callable[[str], Login], baseline: InstanceBaseline, *, first: str, pause: Callable[[], None]
+    ) -> tuple[list[Finding], Coverage]:
+        if missing := comparison.whole(baseline):
+            raise Unable(missing)
+        there = self._enter(login_for(first))
+        pause()
+        found = ObservedDatabase(name=DATABASE, tables={key: side(digest) for key, digest in there.data.items()})
+        return comparison.compare_content(baseline.databases[DATABASE], found, {}, begun_at=baseline.begun_at)
+
+    def schema(self, login_for: Callable[[str], Login], baseline: InstanceBaseline, *, first: str) -> list[Finding]:
+        del baseline
+        self._enter(login_for(first))
+        checks = ("schema", "extensions", "roles", "sequences")
+        return [Finding(check=check, level="L5", outcome="passed", subject=DATABASE) for check in checks]
+
+    def assertions(self, login: Login, assertion: Assertion, *, subject: str) -> Finding:
+        self._enter(login)
+        return Finding(check="assertions", level="L8", outcome="passed", subject=f"{subject}: {assertion.name}")
+
+    def structure(self, login_for: Callable[[str], Login], *, first: str) -> list[Finding]:
+        self._enter(login_for(first))
+        return [Finding(check="structure", level="L3", outcome="not_available", subject=DATABASE)]
+
+    def references(self, login: Login, reference: Reference, restored: Iterable[RestoredObject]) -> list[Finding]:
+        self._enter(login)
+        outcome = "passed" if list(restored) else "failed"
+        return [Finding(check="references", level="L7", outcome=outcome, subject=reference.table)]
+
+    def capture(
+        self,
+        asset: str,
+        resource_id: str,
+        login_for: Callable[[str], Login],
+        clock: Clock,
+        *,
+        seed: int,
+        first: str,
+        say: Callable[[str], None],
+        around: Callable[[], datetime] | None = None,
+    ) -> InstanceBaseline:
+        del say
+        there = self._enter(login_for(first))
+        if there.maker != ESTATE:
+            raise AssertionError(f"a baseline of {there.name}, which is no source")
+        before = self._account.moment()
+        if around is None:
+            instant = before.replace(microsecond=0) + timedelta(seconds=1)
+            clock.sleep((instant - before).total_seconds() + 0.1)
+        else:
+            instant = around()
+        self._enter(login_for(first))
+        return recorded(asset, resource_id, instant, before, self._account.moment(), seed, snapshot=around is not None)
+
+
+def recorded(
+    asset: str, resource_id: str, instant: datetime, before: datetime, after: datetime, seed: int, *, snapshot: bool
+) -> InstanceBaseline:
+    """The baseline of the source around an instant."""
+    tables = {key: TableBaseline(before=side(digest), after=side(digest)) for key, digest in data_at(instant).items()}
+    return InstanceBaseline(
+        asset=asset,
+        resource_id=resource_id,
+        server_version=150008,
+        seed=seed,
+        instant=instant,
+        opened_before=before,
+        opened_after=after,
+        in_progress=(),
+        around_snapshot=snapshot,
+        databases={DATABASE: DatabaseBaseline(name=DATABASE, tables=tables, before=SHAPE, after=SHAPE)},
+        held={DATABASE: len(tables)},
+        heartbeat=beats(instant, int(instant.timestamp())),
+        heartbeat_database=DATABASE,
+    )
+
+
+def side(digest: int) -> TableSide:
+    return TableSide(filenode=1, rows=ROWS, bytes=8192, chunks={0: Chunk(count=ROWS, digest=digest)})
+
+
+def beats(moment: datetime, until: int) -> HeartbeatWindow:
+    """The heartbeat around a moment, in a database whose newest beat is of a given second's first half."""
+
+    def beat(second: int) -> Heartbeat:
+        at = datetime.fromtimestamp(second, UTC) - timedelta(milliseconds=500)
+        return Heartbeat(seq=second, at=at, lineage="a")
+
+    second = int(moment.timestamp())
+    return HeartbeatWindow(
+        present=True,
+        newest_until=beat(min(until, second)),
+        first_after=beat(second + 1) if until > second else None,
+        lineages=("a",),
+    )

@@ -1,0 +1,17 @@
+"""What the simulator found, each told without chance: red before the product was mended."""
+
+import pytest
+
+from tests.simulation.performance import perform
+from tests.simulation.troubles import Troubles
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
+def test_a_copy_whose_answer_was_lost_and_that_arrives_late_is_removed_too(call: int) -> None:
+    """S3 goes on copying when nobody waits for the answer any more: one look that finds nothing is not enough."""
+    for seed in range(8):
+        troubles = Troubles.none(seed)
+        troubles.over_quota = True  # the database's restore fails at once, and so the teardown comes early
+        troubles.mishaps = {call: "late"}
+        made = perform(seed, kind="test", troubles=troubles)
+        assert made.wrongs == [], made.told()
