@@ -29,13 +29,20 @@ class Turn:
     wakes: float = 0.0
     until: Callable[[], bool] | None = None
     """What it waits for, when that is another thread's work."""
+    so: bool = False
+    """What `until` answered last. It is asked again when more work has ended than at that time."""
+    asked: int = 0
     go: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.go.acquire()
 
-    def can_go(self, now: float) -> bool:
-        return self.until() if self.until else self.wakes <= now
+    def can_go(self, now: float, ended: int) -> bool:
+        if self.until is None:
+            return self.wakes <= now
+        if not self.so and self.asked != ended:
+            self.asked, self.so = ended, self.until()
+        return self.so
 
 
 class Baton:
@@ -61,6 +68,10 @@ class Baton:
         self._holder = Turn("main")
         self._round = [self._holder]
         self._started = 0
+        self.ended = 0
+        """Pieces of work that have ended: whoever waits for one has to be asked again."""
+        self.lines: list[int] = []
+        """The effects right after a line of the journal, where a kill could tear it."""
 
     def effect(self, what: str) -> None:
         """A point at which others may act, and at which the process may die. Raises Killed."""
@@ -100,7 +111,7 @@ class Baton:
     def wait_for(self, so: Callable[[], bool]) -> None:
         """Let others go on until something is so."""
         if not so():
-            self._holder.until = so
+            self._holder.until, self._holder.so, self._holder.asked = so, False, self.ended
             self._pass_on()
 
     def start(self, name: str, work: Callable[[], None]) -> None:
@@ -136,7 +147,7 @@ class Baton:
             raise Stuck(self._stuck)
 
     def _next(self) -> Turn:
-        able = [turn for turn in self._round if turn.can_go(self.now) or not (self.alive or turn.until)]
+        able = [turn for turn in self._round if turn.can_go(self.now, self.ended) or not (self.alive or turn.until)]
         if not able:
             asleep = [turn for turn in self._round if not turn.until]
             if not asleep:

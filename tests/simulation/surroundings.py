@@ -108,7 +108,9 @@ class _Pool(Executor):
                 future.set_result(work())
             except BaseException as problem:  # noqa: BLE001 - handed to whoever asks for the result, as any pool does
                 future.set_exception(problem)
+            self._baton.ended += 1
         self._working -= 1
+        self._baton.ended += 1
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         if cancel_futures:
@@ -128,6 +130,7 @@ class SimulatedJournal(Journal):
     def append(self, event: Event) -> None:
         self._baton.effect("before a line of the journal")
         self._baton.note(f"journal   {told(event)}")
+        self._baton.lines.append(self._baton.effects + 1)
         dies = self._baton.torn and self._baton.effects + 1 == self._baton.kill_at
         before = self._place.stat().st_size if dies else 0
         super().append(event)

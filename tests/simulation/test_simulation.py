@@ -6,9 +6,12 @@ from random import Random
 
 import pytest
 
+from dr.aws import statuses
 from tests.simulation.baton import Baton, Stuck
 from tests.simulation.performance import Performance, perform
-from tests.simulation.troubles import Troubles
+from tests.simulation.troubles import CHANGING, Failure, Troubles
+
+KINDS = ["test", "backup"]
 
 EVERY_DAY = 2000
 PARTS = 4
@@ -50,21 +53,59 @@ def test_a_hundred_thousand_runs(part: int) -> None:
     print(f"\n{SOAK_PART} simulated runs from seed {first} on: {dict(ends)}")  # noqa: T201 - figures are what a soak is for
 
 
-@pytest.mark.parametrize("kind", ["test", "backup"])
-@pytest.mark.parametrize("torn", [False, True], ids=["between", "torn"])
-def test_a_kill_at_every_effect(kind: str, torn: bool) -> None:
-    """Before each call, after it and before its record, after its record: the same run, dead at another place."""
+def fair(kind: str) -> Performance:
+    """A run without any trouble, which passes."""
     whole = perform(1, kind=kind, troubles=Troubles.none())
     assert whole.report is not None
     assert whole.report.verdict == "passed", whole.report.reasons
-    kills = 0
-    for effect in range(1, whole.baton.effects):
-        made = perform(1, kind=kind, troubles=Troubles.none(), kill_at=effect, torn=torn)
+    return whole
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_at_every_effect(kind: str) -> None:
+    """Before each call, after it and before its record, after its record: the same run, dead at another place."""
+    whole = fair(kind)
+    last = whole.baton.lines[-1]
+    for effect in range(1, last + 1):
+        made = perform(1, kind=kind, troubles=Troubles.none(), kill_at=effect)
+        assert made.killed
         assert not made.wrongs, (effect, made.told())
-        if not made.killed:
-            break
-        kills += 1
-    assert kills > 150
+    assert last > 100
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_in_the_middle_of_every_line_of_the_journal(kind: str) -> None:
+    lines = fair(kind).baton.lines
+    for effect in lines:
+        made = perform(1, kind=kind, troubles=Troubles.none(), kill_at=effect, torn=True)
+        assert made.killed
+        assert not made.wrongs, (effect, made.told())
+    assert len(lines) > 25
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("failure", sorted(set(CHANGING)))
+def test_every_changing_call_goes_wrong_once(kind: str, failure: Failure) -> None:
+    """Among them: its answer is lost after the effect, comes late, or the call is sent twice."""
+    for number in range(1, fair(kind).troubles.changed + 1):
+        troubles = Troubles.none()
+        troubles.mishaps = {number: failure}
+        made = perform(1, kind=kind, troubles=troubles)
+        assert not made.wrongs, (number, made.told())
+        assert made.report is not None
+
+
+@pytest.mark.parametrize("status", [*statuses.STATUSES, "a-status-that-nobody-has-heard-of"])
+def test_every_status_of_a_restore(status: str) -> None:
+    """What passes is waited for, known or not; what never will ends the wait at once, and never passes."""
+    troubles = Troubles.none()
+    fatal = statuses.standing(status) == "fatal"
+    troubles.between, troubles.fatal = (status,), status if fatal else ""
+    made = perform(1, kind="test", troubles=troubles)
+    assert not made.wrongs, made.told()
+    assert made.report is not None
+    assert made.report.verdict == ("inconclusive" if fatal else "passed"), made.report.reasons
+    assert made.baton.now < 2000
 
 
 def test_everybody_waiting_for_somebody_is_told() -> None:

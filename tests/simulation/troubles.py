@@ -63,6 +63,8 @@ class Troubles:
     over_quota: bool = False
     stuck: bool = False
     """What is being made never becomes available."""
+    between: tuple[str, ...] | None = None
+    """The statuses that a restore goes through on its way; None leaves them to chance."""
     fatal: str = ""
     """The status in which what is being made ends instead."""
     no_deletion_until: float = 0.0
@@ -159,8 +161,9 @@ class Troubles:
         if self.stuck:
             return [(now, "creating")]
         if self.fatal:
-            return [(now, "creating"), (after, self.fatal)]
-        between = self.chance.sample(STATUSES, self.chance.randrange(3))
+            going = [(after + 30, "gone")] if self.fatal in ("deleting", "deleted") else []
+            return [(now, "creating"), (after, self.fatal), *going]
+        between = self.chance.sample(STATUSES, self.chance.randrange(3)) if self.between is None else self.between
         life = [(now, "creating"), *((after + 8 * number, status) for number, status in enumerate(between))]
         return [*life, (after + 8 * len(between), "available")]
 
