@@ -10,6 +10,7 @@ from tests.simulation import scene
 from tests.simulation.baton import Stuck
 from tests.simulation.cloud.account import ESTATE, RECOVERY, STRANGER, Account
 from tests.simulation.cloud.rds import data_at
+from tests.simulation.cloud.s3 import CONTROL
 
 if TYPE_CHECKING:
     from tests.simulation.performance import Performance
@@ -57,7 +58,7 @@ def after_the_run(made: "Performance") -> list[str]:
         reading = journal.read(made.journal)
     except FiredrillError as problem:
         return [f"the journal cannot be read back: {problem}"]
-    wrongs: list[str] = []
+    wrongs = _told_secrets(made)
     if reading.torn and not (made.killed and made.baton.torn):
         wrongs.append("the journal is torn, though nobody was killed while writing it")
     if not reading.entries:
@@ -70,6 +71,16 @@ def after_the_run(made: "Performance") -> list[str]:
     if rebuilt.verdict == "passed":
         wrongs += _unearned(made, closed=isinstance(reading.entries[-1].body, Closed))
     return wrongs
+
+
+def _told_secrets(made: "Performance") -> list[str]:
+    """No password stands in the journal, in the control store or in what was said."""
+    kept = made.account.regions[RECOVERY].buckets[CONTROL].values()
+    written = [made.journal.read_bytes(), *(one.body for versions in kept for one in versions)]
+    written.append("\n".join(made.baton.trace).encode())
+    return [
+        "a password was written down" for secret in made.account.secrets for one in written if secret.encode() in one
+    ]
 
 
 def _unearned(made: "Performance", *, closed: bool) -> list[str]:
@@ -94,7 +105,7 @@ def _no_backup(made: "Performance") -> list[str]:
     region = made.account.regions[RECOVERY]
     name = next(step.snapshot for step in made.plan.steps if step.action == "copy_snapshot")
     copied = region.snapshots.get(name)
-    committed = f"backups/{made.plan.application}/{made.plan.run}.json" in region.buckets["firedrill-control"]
+    committed = f"backups/{made.plan.application}/{made.plan.run}.json" in region.buckets[CONTROL]
     wrongs = [] if committed else ["passed, but no record was committed"]
     if copied is None or copied.status(made.account.now) != "available":
         wrongs.append("passed, but the copy is not there")

@@ -96,7 +96,7 @@ def perform(
 ) -> Performance:
     """Perform a seed. What is given is not drawn: a test can ask for one kill, or for fair weather."""
     chance = Random(f"firedrill {seed}")  # noqa: S311 - repeatable, not secret
-    kind = kind or chance.choice(("test", "test", "backup"))
+    kind = kind or chance.choice(("test", "test", "snapshot", "backup"))
     if kill_at is None and troubles is None and chance.random() < 0.4:
         kill_at, torn = chance.randrange(1, chance.choice(EFFECTS)), chance.random() < 0.3
     troubles = troubles or Troubles.drawn(Random(chance.random()))  # noqa: S311
@@ -205,6 +205,7 @@ def _clean_up(made: Performance, door: Door) -> None:
     A run that says itself that it left nothing is taken at its word: what is still under way has time to come down.
     """
     made.baton.start_anew()
+    chance = made.troubles.chance
     if made.report is not None and not made.report.scratch.remaining:
         made.baton.sleep(QUIET)
         made.baton.effect("the end")
@@ -220,12 +221,17 @@ def _clean_up(made: Performance, door: Door) -> None:
         if number:
             made.troubles.calm()
             made.account.heal()
+        elif made.killed and chance.random() < 0.3:
+            made.baton.kill_at = made.baton.effects + chance.randrange(1, 50)
         try:
             made.swept = sweep(
                 _house(made, door), dry_run=False, say=lambda text: made.baton.note(f"sweep     {text}"), clock=clock
             )
         except FiredrillError as problem:
             made.swept = [Swept("everything", made.plan.run, "remains", str(problem))]
+        except Killed:
+            made.swept = [Swept("everything", made.plan.run, "remains", "the sweep was killed")]
+        made.baton.start_anew()
         for one in made.swept:
             made.baton.note(f"swept     {one.thing}: {one.fate}: {one.reason}")
         if not any(one.fate == "remains" for one in made.swept):

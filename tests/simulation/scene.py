@@ -13,9 +13,19 @@ from dr.connection import Connection
 from dr.estate import Estate
 from dr.plan import Plan, choose, plan_backup, plan_test
 from dr.records import BackupRecord, BucketRecord, DatabaseRecord, Document
-from dr.recovery import SourceFacts, stamp
+from dr.recovery import AtPoint, SourceFacts, stamp
 from tests import stories
-from tests.simulation.cloud.account import ESTATE, NUMBER, PRIMARY, RECOVERY, STRANGER, Account, Instance, Stored
+from tests.simulation.cloud.account import (
+    ESTATE,
+    NUMBER,
+    PRIMARY,
+    RECOVERY,
+    STRANGER,
+    Account,
+    Instance,
+    Snapshot,
+    Stored,
+)
 from tests.simulation.cloud.rds import data_at, replicated
 from tests.simulation.cloud.s3 import CONTROL
 from tests.simulation.databases import recorded
@@ -26,6 +36,7 @@ INSTANT = START - timedelta(seconds=100)
 SOURCE = f"arn:aws:rds:{PRIMARY}:{NUMBER}:db:receipts"
 DOCUMENTS, COPY = "receipts-documents-eu-west-1", "receipts-documents-eu-central-1"
 SCRATCH = stories.SCRATCH["bucket"]
+SNAPSHOT = "firedrill-one"
 OTHER_RUN = "20261101T021500Z-test-receipts-beef"
 CONNECTION = Connection.model_validate(
     {
@@ -54,13 +65,15 @@ def estate() -> Estate:
 
 @cache
 def plan(kind: str) -> Plan:
-    """The plan of a test or of a backup. Its token is drawn by chance; a replay needs the same one each time."""
+    """The plan of a kind. Its token is drawn by chance; a replay needs the same one each time."""
     choice = choose(estate(), ["receipts"])[0]
-    drawn = (
-        plan_backup(estate(), choice, START)
-        if kind == "backup"
-        else plan_test(estate(), choice, START, site="recovery")
-    )
+    match kind:
+        case "backup":
+            drawn = plan_backup(estate(), choice, START)
+        case "snapshot":
+            drawn = plan_test(estate(), choice, START, site="recovery", target=AtPoint(SNAPSHOT))
+        case _:
+            drawn = plan_test(estate(), choice, START, site="recovery")
     token = drawn.run.rpartition("-")[2]
     text = drawn.model_dump_json(by_alias=True).replace(f"-{token}", "-5eed")
     fixed = Plan.model_validate_json(text)
@@ -88,6 +101,15 @@ def populate(account: Account) -> None:
         (f"{PREFIX}-20261120t021500z-5eed-receipts-db-2", {"team": "billing"}),
     ):
         away.instances[name] = replace(source, name=name, resource_id=f"db-{name}", maker=STRANGER, tags=dict(given))
+    away.snapshots[SNAPSHOT] = Snapshot(
+        name=SNAPSHOT,
+        arn=f"arn:aws:rds:{RECOVERY}:{NUMBER}:snapshot:{SNAPSHOT}",
+        maker=ESTATE,
+        tags={},
+        time=INSTANT,
+        statuses=[(0.0, "available")],
+        source_arn=f"arn:aws:rds:{PRIMARY}:{NUMBER}:snapshot:{SNAPSHOT}",
+    )
     home.buckets[DOCUMENTS] = {key: list(versions) for key, versions in documents().items()}
     away.buckets[COPY] = {key: list(versions) for key, versions in documents().items()}
     away.buckets[SCRATCH] = {
@@ -148,6 +170,8 @@ def control_store() -> dict[str, bytes]:
         return Document(name=name, sha256=hashlib.sha256(made[name]).hexdigest())
 
     kept = keep("baselines/receipts-db/one.json", baseline.model_dump_json(by_alias=True))
+    sides = recorded("receipts-db", "db-SOURCE", INSTANT, INSTANT, INSTANT, 1, snapshot=True)
+    around = keep("baselines/receipts-db/around.json", sides.model_dump_json(by_alias=True))
     listed = keep("baselines/receipts-documents/one.json", manifest.model_dump_json(by_alias=True))
     record = BackupRecord(
         run="20261120T011500Z-backup-receipts-0001",
@@ -160,8 +184,8 @@ def control_store() -> dict[str, bytes]:
                 database="receipts",
                 instant=INSTANT,
                 baseline=kept,
-                snapshot="firedrill-one",
-                snapshot_baseline=None,
+                snapshot=SNAPSHOT,
+                snapshot_baseline=around,
             )
         },
         buckets={"receipts-documents": BucketRecord(bucket=DOCUMENTS, copy_=COPY, manifests={stamp(INSTANT): listed})},

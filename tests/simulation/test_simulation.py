@@ -11,7 +11,7 @@ from tests.simulation.baton import Baton, Stuck
 from tests.simulation.performance import Performance, perform
 from tests.simulation.troubles import CHANGING, Failure, Troubles
 
-KINDS = ["test", "backup"]
+KINDS = ["test", "snapshot", "backup"]
 
 EVERY_DAY = 2000
 PARTS = 4
@@ -39,7 +39,15 @@ def test_nothing_is_lost_or_leaked_or_wrongly_deleted(part: int) -> None:
     size = EVERY_DAY // PARTS
     ends = many(range(part * size, (part + 1) * size))
     # A simulation in which nothing ever passes, or nothing is ever killed, would show little.
-    for end in ("test passed", "test failed", "test inconclusive", "test killed", "backup passed", "backup killed"):
+    for end in (
+        "test passed",
+        "test failed",
+        "test killed",
+        "snapshot passed",
+        "snapshot killed",
+        "backup passed",
+        "backup killed",
+    ):
         assert ends[end] >= size // 100, ends
 
 

@@ -100,6 +100,8 @@ class Account:
     """Whether the run's journal holds the intent of an operation on a thing."""
     wrongs: list[str] = field(default_factory=list)
     """What nobody may do, and somebody did."""
+    secrets: set[str] = field(default_factory=set)
+    """Every password that was asked for."""
     looked_at: dict[str, float] = field(default_factory=dict)
     """When an instance of a name was described last."""
     made: int = 0

@@ -75,6 +75,7 @@ class Rds:
         self._account.changing("ModifyDBInstance", self._name, f"instance {one.name}", one.maker)
         if one.status(now) != "available":
             raise refuse("InvalidDBInstanceState", "ModifyDBInstance")
+        self._account.secrets.add(asked["MasterUserPassword"])
         one.passwords.append((now + 12, asked["MasterUserPassword"]))
         # The status follows some seconds later: until then it reads as if nothing had been asked for.
         one.statuses += [(now + 3, "resetting-master-credentials"), (now + 12, "available")]
