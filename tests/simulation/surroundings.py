@@ -60,7 +60,7 @@ class _Undisturbed:
 
 
 class SimulatedThreads:
-    """Real threads, of which the baton lets one run."""
+    """Threads of which the baton lets one run."""
 
     def __init__(self, baton: Baton) -> None:
         self._baton = baton
