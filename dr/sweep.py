@@ -9,7 +9,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,9 @@ from dr.provenance import assert_ours, opening, plan_of
 from dr.recovery import stamp
 from dr.scratch import creations, describe, protected_by
 from dr.teardown import remove
+
+UNDER_WAY = timedelta(minutes=15)
+"""How long a call that nobody answered may still have its effect."""
 
 Fate = Literal["removed", "would be removed", "left alone", "remains"]
 
@@ -98,6 +101,9 @@ def _sweep_run(
     allowance = Allowance(left[0].run, len(left), house.estate.deletions_per_run)
     for creation in left:
         if describe(house.aws, creation) is None:
+            if not creation.answered and clock.now() - reading.entries[-1].at < UNDER_WAY:
+                reason = "its run ended while nobody had answered: it may still come to be; sweep again in a while"
+                yield Swept(_shown(creation), folder.name, "left alone", reason)
             continue
         if dry_run:
             yield Swept(_shown(creation), folder.name, "would be removed", "its run is over")
