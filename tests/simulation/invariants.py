@@ -112,11 +112,15 @@ def _no_backup(made: "Performance") -> list[str]:
     return wrongs
 
 
+def swept_clean(made: "Performance") -> bool:
+    """Whether the last sweep says that nothing of the run is left, and nothing may still come."""
+    return not any(one.fate in ("remains", "left alone") and one.run == made.plan.run for one in made.swept)
+
+
 def at_the_end(made: "Performance") -> list[str]:
     """No scratch is left once a sweep has said that none is; and none was made twice."""
     remains = [one for one in made.swept if one.fate == "remains"]
-    left = made.account.scratch()
-    wrongs = [f"left behind: {one}" for one in left] if not remains else []
+    wrongs = [f"left behind: {one}" for one in made.account.scratch()] if swept_clean(made) else []
     if remains and not (made.troubles.swapped or made.troubles.squatter):
         wrongs += [f"cannot be swept: {one.thing}: {one.reason}" for one in remains]
     made_by_run = [

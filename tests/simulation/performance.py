@@ -38,8 +38,8 @@ EFFECTS = (80, 200, 320)
 """Before one of these a run is killed. One without troubles has about as many as the last."""
 SWEEPS = 4
 """After so many in quiet weather, what still stands will stand for ever."""
-QUIET = 700.0
-"""Seconds between two sweeps."""
+QUIET = 1000.0
+"""Seconds between two sweeps. The first may come right after the kill."""
 SHM = Path("/dev/shm")  # noqa: S108 - a folder of its own is made below it; where it exists, forcing to disk is free
 
 
@@ -153,6 +153,9 @@ def _perform(made: Performance, cast: Cast, stopping: Flag) -> None:
     made.wrongs += invariants.after_the_run(made)
     if made.bug is None:
         _clean_up(made, door)
+        # Whatever is still under way comes down before the last look.
+        made.baton.sleep(QUIET)
+        made.baton.effect("the end")
         made.wrongs += invariants.at_the_end(made)
     made.wrongs += invariants.others_kept(made.account, before)
 
@@ -207,8 +210,6 @@ def _clean_up(made: Performance, door: Door) -> None:
     made.baton.start_anew()
     chance = made.troubles.chance
     if made.report is not None and not made.report.scratch.remaining:
-        made.baton.sleep(QUIET)
-        made.baton.effect("the end")
         return
     clock = SimulatedClock(made.baton, scene.START)
     intended = [event for event in read(made.journal).events if isinstance(event, Intended)]
@@ -217,7 +218,7 @@ def _clean_up(made: Performance, door: Door) -> None:
     announced |= {("Delete", str(event.thing)) for event in intended}
     made.account.announced = lambda operation, thing: (operation, thing) in announced
     for number in range(SWEEPS):
-        made.baton.sleep(QUIET)
+        made.baton.sleep(chance.choice((1.0, 10.0, QUIET)) if number == 0 else QUIET)
         if number:
             made.troubles.calm()
             made.account.heal()
@@ -234,5 +235,5 @@ def _clean_up(made: Performance, door: Door) -> None:
         made.baton.start_anew()
         for one in made.swept:
             made.baton.note(f"swept     {one.thing}: {one.fate}: {one.reason}")
-        if not any(one.fate == "remains" for one in made.swept):
+        if invariants.swept_clean(made):
             return

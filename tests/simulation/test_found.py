@@ -15,3 +15,11 @@ def test_a_copy_whose_answer_was_lost_and_that_arrives_late_is_removed_too(call:
         troubles.mishaps = {call: "late"}
         made = perform(seed, kind="test", troubles=troubles)
         assert made.wrongs == [], made.told()
+
+
+def test_a_sweep_right_after_a_kill_does_not_take_what_is_still_under_way_for_nothing() -> None:
+    """A request outlives the process that sent it: what a sweep does not find yet, it must not pass over in silence."""
+    for seed in range(3):
+        for effect in range(50, 80):  # around the request for the database
+            made = perform(seed, kind="snapshot", troubles=Troubles.none(effect), kill_at=effect)
+            assert made.wrongs == [], (effect, made.told())

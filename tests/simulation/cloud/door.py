@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from tests.simulation.baton import Baton
+from tests.simulation.baton import Baton, Killed
 from tests.simulation.cloud.account import Account, refuse
 from tests.simulation.cloud.others import Others
 from tests.simulation.cloud.rds import Rds
@@ -14,6 +14,8 @@ from tests.simulation.cloud.s3 import S3
 from tests.simulation.troubles import LATE, Troubles
 
 CHANGING = ("create_", "copy_", "delete_", "modify_", "put_", "restore_", "start_")
+IN_FLIGHT = 0.3
+"""How often a request has left a process that is killed just before its call."""
 ENDPOINT = "http://127.0.0.1:1"
 
 
@@ -84,10 +86,17 @@ class Client:
         for handler in self._before_send:
             handler()
         changing = operation.startswith(CHANGING)
-        baton.effect(f"before {operation}")
+        work = getattr(door.service(self._service, self._region), operation)
+        alive = baton.alive
+        try:
+            baton.effect(f"before {operation}")
+        except Killed:
+            if alive and changing and door.troubles.chance.random() < IN_FLIGHT:
+                # The process died, but its request was on the way already.
+                door.account.later(door.troubles.chance.random() * LATE, lambda: _alone(work, asked))
+            raise
         wrong = door.troubles.of_call(baton.now, changing=changing)
         baton.note(f"{'call' if changing else 'look':<9} {operation} {_about(asked)}{f': {wrong}' if wrong else ''}")
-        work = getattr(door.service(self._service, self._region), operation)
         match wrong:
             case "throttled":
                 raise refuse("Throttling", operation)
