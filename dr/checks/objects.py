@@ -99,8 +99,8 @@ def observe(
     """Read back everything below the prefix of a scratch bucket.
 
     `copies` is the restore's own map: key, the source's version, the version that became of it. `current` lists what
-    really stands there, newest first per key; an object of which the map knows nothing is reported with an empty
-    source version.
+    really stands there, newest first per key; an object of which the map knows nothing, and that holds other bytes than
+    what it knows of the key, is reported with an empty source version.
     """
     sources = {(prefix + key, version): (key, source) for key, source, version in copies}
     listed = list(current)
@@ -110,9 +110,16 @@ def observe(
     there = [entry for entry in listed if not entry.marker]
     with pool(AT_ONCE) as threads:
         read = list(threads.map(lambda entry: digest(entry.key, entry.version), there))
+    # botocore itself asks again for a copy whose answer was lost: then two are equal, and the map knows the second.
+    repeated = {
+        (entry.key, bytes_.sha256): sources[entry.key, entry.version]
+        for entry, bytes_ in zip(there, read, strict=True)
+        if (entry.key, entry.version) in sources
+    }
     found = []
     for entry, bytes_ in zip(there, read, strict=True):
-        key, source = sources.get((entry.key, entry.version), (entry.key.removeprefix(prefix), ""))
+        stray = (entry.key.removeprefix(prefix), "")
+        key, source = sources.get((entry.key, entry.version)) or repeated.get((entry.key, bytes_.sha256), stray)
         found.append(
             RestoredObject(
                 key=key,

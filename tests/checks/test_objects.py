@@ -134,3 +134,24 @@ def test_what_stands_in_scratch_is_traced_to_its_source() -> None:
         ("a", "a1", "run/a@new1"),
         ("x", "", "run/x@n"),
     ]
+
+
+def test_a_copy_that_was_made_twice_is_traced_too_and_other_bytes_never_are() -> None:
+    """botocore repeats a request whose answer was lost: of the first copy the map knows nothing."""
+    copies = [("a", "a2", "new2"), ("b", "b1", "other")]
+    there = [
+        entry("run/a", "new2", 61),
+        entry("run/a", "unanswered", 60),
+        entry("run/a", "damaged", 59),
+        entry("run/b", "other", 60),
+        entry("run/c", "stray", 60),
+    ]
+    bytes_ = {"new2": "x", "unanswered": "x", "damaged": "y", "other": "z", "stray": "x"}
+    found = objects.observe(copies, there, "run/", lambda _, version: Digest(bytes_[version], 1))
+    assert [(one.key, one.source_version, one.current) for one in found] == [
+        ("a", "a2", True),
+        ("a", "a2", False),
+        ("a", "", False),
+        ("b", "b1", True),
+        ("c", "", True),
+    ]
