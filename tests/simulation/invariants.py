@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from dr import journal
 from dr.errors import FiredrillError
 from dr.events import Closed, Opened
+from dr.report.model import Report
 from dr.report.rebuild import report_of
 from tests.simulation import scene
 from tests.simulation.baton import Stuck
@@ -70,7 +71,17 @@ def after_the_run(made: "Performance") -> list[str]:
         wrongs.append(f"told {made.report.verdict}, and the journal says {rebuilt.verdict}")
     if rebuilt.verdict == "passed":
         wrongs += _unearned(made, closed=isinstance(reading.entries[-1].body, Closed))
+    if rebuilt.verdict == "failed" and not _wrong(made, rebuilt):
+        wrongs.append(f"failed, though nothing was wrong: {rebuilt.reasons[0]}")
     return wrongs
+
+
+def _wrong(made: "Performance", report: Report) -> bool:
+    """Whether something was, that a run may call bad news."""
+    troubles, promised = made.troubles, made.plan.objectives
+    late = report.actuals.rta_seconds is not None and report.actuals.rta_seconds > promised.rto_seconds
+    behind = made.account.lag > promised.rpo_seconds or bool(made.clock.set_off)
+    return bool(troubles.damage or troubles.damaged_copies or troubles.swapped or late or behind)
 
 
 def _told_secrets(made: "Performance") -> list[str]:

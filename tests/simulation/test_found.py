@@ -23,3 +23,14 @@ def test_a_sweep_right_after_a_kill_does_not_take_what_is_still_under_way_for_no
         for effect in range(50, 80):  # around the request for the database
             made = perform(seed, kind="snapshot", troubles=Troubles.none(effect), kill_at=effect)
             assert made.wrongs == [], (effect, made.told())
+
+
+def test_a_copy_that_was_sent_twice_is_no_bad_news_about_the_data() -> None:
+    """botocore repeats a request whose answer was lost: of two equal versions the run knows one."""
+    for number in range(1, 6):
+        troubles = Troubles.none()
+        troubles.mishaps = {number: "sent twice"}
+        made = perform(1, kind="test", troubles=troubles)
+        assert made.wrongs == [], (number, made.told())
+        assert made.report is not None
+        assert made.report.verdict == "passed", made.report.reasons
