@@ -53,7 +53,7 @@ class Source:
             for scopes, node in _walk(tree, ()):
                 if not isinstance(node, ast.Call):
                     continue
-                if isinstance(node.func, ast.Attribute) and node.func.attr in VERBS and _is_aws(node.func.value, module):
+                if _is_verb(node.func, module):
                     self.verbs.append(Site(module, scopes, node))
                 elif key := self._called(module, node.func):
                     self.sites.setdefault(key, []).append(Site(module, scopes, node))
@@ -175,9 +175,11 @@ def _walk(node: ast.AST, scopes: tuple[ast.FunctionDef, ...]) -> Iterator[tuple[
         yield from _walk(child, (*scopes, child) if isinstance(child, ast.FunctionDef) else scopes)
 
 
-def _is_aws(value: ast.expr, module: str) -> bool:
-    """Whether a verb is one of `Aws`: what is called so everywhere, or itself inside of its class."""
-    name = value.attr if isinstance(value, ast.Attribute) else value.id if isinstance(value, ast.Name) else ""
+def _is_verb(func: ast.expr, module: str) -> bool:
+    """Whether it is a verb of `Aws`: of what is called so everywhere, or of itself inside of its class."""
+    if not isinstance(func, ast.Attribute) or func.attr not in VERBS:
+        return False
+    name = func.value.attr if isinstance(func.value, ast.Attribute) else getattr(func.value, "id", "")
     return name.strip("_") == "aws" or (name == "self" and module == CLIENTS)
 
 

@@ -83,8 +83,12 @@ class Client:
 
     def _call(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         door, baton = self._door, self._door.baton
+        # As botocore announces a signed request that is about to leave.
+        event = f"before-send.{self._service}.{operation.title().replace('_', '')}"
+        scope = f"simulated/20261120/{self._region}/{self._service}/aws4_request"
+        request = SimpleNamespace(headers={"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}"})
         for handler in self._before_send:
-            handler()
+            handler(request=request, event_name=event)
         changing = operation.startswith(CHANGING)
         work = getattr(door.service(self._service, self._region), operation)
         alive = baton.alive

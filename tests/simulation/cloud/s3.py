@@ -1,5 +1,6 @@
 """S3: versions and markers, copies, deletion of versions, and a write that succeeds only where nothing is."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,10 @@ from tests.simulation.cloud.account import Account, Stored, refuse
 
 Parameters = dict[str, Any]
 CONTROL = "firedrill-control"
+
+
+def etag(content: bytes) -> str:
+    return f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
 
 
 class Body:
@@ -78,11 +83,12 @@ class S3:
         return {}
 
     def get_object(self, asked: Parameters) -> Parameters:
-        return {"Body": Body(self._version(asked, "GetObject").body)}
+        found = self._version(asked, "GetObject")
+        return {"Body": Body(found.body), "ETag": etag(found.body)}
 
     def head_object(self, asked: Parameters) -> Parameters:
         found = self._version(asked, "HeadObject")
-        return {"ContentLength": len(found.body), "Metadata": found.metadata}
+        return {"ContentLength": len(found.body), "Metadata": found.metadata, "ETag": etag(found.body)}
 
     def put_object(self, asked: Parameters) -> Parameters:
         bucket = self._bucket(asked["Bucket"], "PutObject")
@@ -108,7 +114,7 @@ class S3:
         second = self._account.moment().replace(microsecond=0)
         made = Stored(f"v{self._account.number()}", body, second, self._account.run, metadata=metadata)
         self._bucket(bucket, "PutObject").setdefault(key, []).insert(0, made)
-        return {"VersionId": made.version}
+        return {"VersionId": made.version, "ETag": etag(body)}
 
     def delete_objects(self, asked: Parameters) -> Parameters:
         name = asked["Bucket"]
