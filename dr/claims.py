@@ -21,6 +21,8 @@ TAG_RUN = "firedrill:run"
 TAG_ASSET = "firedrill:asset"
 TAG_EXPIRES = "firedrill:expires"
 TAG_PURPOSE = "firedrill:purpose"
+TAG_SOURCE = "firedrill:source"
+"""What a thing was made from: RDS itself does not tell it of a restored instance."""
 SCRATCH_LIFETIME = timedelta(hours=24)
 """Longer than any test may take: until then only a sweep that can see the run's end removes its scratch."""
 

@@ -6,6 +6,7 @@
     statuses    which status of an instance or snapshot is good, which will pass, which never will
     rds         instances: look, list, events, tags, groups            snapshots  take, copy, list recovery points
     backups     windows of automated backups, and their replication    restores   into scratch: to a time, or a snapshot
+    adoption    a name that is taken, an answer that got lost: what is ours, and what is not
     changes     passwords, protection and deletion, each by proof
     s3          versions, bytes, deletion by claim                     conditional  writes of which one wins
     copies      of object versions, whole and in parts                 s3wire     what botocore's S3 client must not do

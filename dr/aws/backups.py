@@ -5,6 +5,7 @@ from typing import Any
 
 from dr.aws import rds
 from dr.aws.clients import Aws, Role
+from dr.errors import AwsError
 from dr.estate import SiteName
 from dr.recovery import RecoveryWindow
 
@@ -53,25 +54,38 @@ def start_backup_replication(
     Called in the region that they go to; where they are sent already, nothing is changed. The first window opens only
     when the first backup has arrived.
     """
+    if there := sent(aws, region, source_arn):
+        return there
+    parameters: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
+    if tags:
+        parameters["Tags"] = rds.as_tags(tags)
+    try:
+        answer = aws.change(
+            "rds",
+            region,
+            "StartDBInstanceAutomatedBackupsReplication",
+            f"automated backups of {source_arn}",
+            role=role,
+            patient=True,
+            SourceDBInstanceArn=source_arn,
+            BackupRetentionPeriod=retention_days,
+            **parameters,
+        )
+    except AwsError:
+        # Whatever was said, or was not: where they are sent now, there is nothing left to ask for.
+        if there := sent(aws, region, source_arn):
+            return there
+        raise
+    return str(answer["DBInstanceAutomatedBackup"]["DBInstanceAutomatedBackupsArn"])
+
+
+def sent(aws: Aws, region: str, source_arn: str) -> str | None:
+    """The ARN under which a region receives a source's automated backups now; None where they are not sent."""
     name = source_arn.rpartition(":")[2]
     for there in _all(aws, region, f"automated backups of {name}", DBInstanceIdentifier=name):
         if there.get("DBInstanceArn") == source_arn and there.get("Status") in _SENT:
             return str(there["DBInstanceAutomatedBackupsArn"])
-    parameters: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
-    if tags:
-        parameters["Tags"] = rds.as_tags(tags)
-    answer = aws.change(
-        "rds",
-        region,
-        "StartDBInstanceAutomatedBackupsReplication",
-        f"automated backups of {source_arn}",
-        role=role,
-        patient=True,
-        SourceDBInstanceArn=source_arn,
-        BackupRetentionPeriod=retention_days,
-        **parameters,
-    )
-    return str(answer["DBInstanceAutomatedBackup"]["DBInstanceAutomatedBackupsArn"])
+    return None
 
 
 def _all(aws: Aws, region: str, about: str, **parameters: Any) -> Iterator[dict[str, Any]]:

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dr.aws import rds
+from dr.aws.adoption import other_settings, other_tags, taken_over
 from dr.aws.clients import Aws, Role
-from dr.aws.errors import already
 from dr.aws.rds import Instance
 from dr.aws.snapshots import Snapshot
-from dr.claims import TAG_ASSET, TAG_EXPIRES, TAG_PURPOSE, TAG_RUN
+from dr.claims import TAG_ASSET, TAG_EXPIRES, TAG_PURPOSE, TAG_RUN, TAG_SOURCE
 from dr.errors import AwsError, Refused
 from dr.recovery import Fact, RecoveryPoint, RecoveryWindow, SourceFacts, stamp
 
@@ -36,6 +36,8 @@ class RestoreRequest(Fact):
     parameter_group: str
     tags: Mapping[str, str]
     source: SourceFacts
+    acceptable: tuple[str, ...] = ()
+    """Other instance classes that an earlier attempt may have ended with."""
 
 
 def restore_to_time(
@@ -57,6 +59,7 @@ def restore_to_time(
             f"the recovery window is of {window.resource_id}, the request is for {request.source.resource_id}",
             hint="was the database replaced under its old name?",
         )
+    request = _from(request, f"{window.resource_id} at {stamp(time)}")
     parameters = _settings(request) | {
         "TargetDBInstanceIdentifier": request.name,
         "RestoreTime": time.astimezone(UTC),
@@ -78,12 +81,17 @@ def restore_from_snapshot(
             f"snapshot {snapshot.identifier} is {snapshot.status}: only an available one can be restored",
             hint="wait, or choose another",
         )
+    request = _from(request, snapshot.arn)
     parameters = _settings(request) | {
         "DBInstanceIdentifier": request.name,
         "DBSnapshotIdentifier": snapshot.identifier,
     }
     about = f"instance {request.name} from snapshot {snapshot.identifier}"
     return _restore(aws, region, "RestoreDBInstanceFromDBSnapshot", about, request, role, parameters)
+
+
+def _from(request: RestoreRequest, origin: str) -> RestoreRequest:
+    return request.model_copy(update={"tags": {**request.tags, TAG_SOURCE: origin}})
 
 
 def _selector(window: RecoveryWindow, region: str) -> dict[str, str]:
@@ -144,8 +152,38 @@ def _restore(
     try:
         answer = aws.change("rds", region, operation, about, role=role, **parameters)
     except AwsError as problem:
-        found = rds.instance(aws, region, request.name, role=role) if already(problem) else None
-        if found is None or any(found.tags.get(key) != request.tags[key] for key in (TAG_RUN, TAG_ASSET, TAG_PURPOSE)):
-            raise
-        return found
+        return taken_over(
+            problem,
+            f"instance {request.name} in {region}",
+            lambda: rds.instance(aws, region, request.name, role=role),
+            lambda found: _differences(found, request),
+        )
     return rds.read_instance(answer["DBInstance"], region)
+
+
+def _differences(found: Instance, request: RestoreRequest) -> list[str]:
+    """Why an instance that bears the name is not the one that was asked for.
+
+    Not its port: where it listens makes it no other thing, and is only known once it is there.
+    """
+    source = request.source
+    asked = {
+        "engine": source.engine,
+        "master_username": source.master_username,
+        "storage_type": source.storage_type,
+        "encrypted": source.encrypted,
+        "subnet_group": request.subnet_group,
+        "security_groups": (request.security_group_id,),
+        "parameter_group": request.parameter_group,
+        "public": False,
+        "multi_az": False,
+        "deletion_protection": False,
+        "retention_days": 0,
+        "minor_upgrades": False,
+        "copies_tags_to_snapshots": False,
+        "iam_authentication": False,
+    }
+    if found.instance_class not in request.acceptable:
+        asked["instance_class"] = request.instance_class
+    seen = {name: getattr(found, name) for name in asked}
+    return [*other_tags(found.tags, request.tags), *other_settings(seen, asked)]

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from dr.aws import rds, statuses
+from dr.aws import kms, rds, statuses
+from dr.aws.adoption import insist, other_settings, other_tags, taken_over
 from dr.aws.clients import Aws, Role
-from dr.aws.errors import already
-from dr.claims import TAG_RUN
 from dr.errors import AwsError, Refused
 from dr.estate import SiteName
 from dr.recovery import Fact, RecoveryPoint
@@ -100,7 +99,14 @@ def recovery_points(
 
 
 def create_snapshot(
-    aws: Aws, region: str, instance: str, identifier: str, tags: Mapping[str, str], *, role: Role = "scratch"
+    aws: Aws,
+    region: str,
+    instance: str,
+    identifier: str,
+    tags: Mapping[str, str],
+    *,
+    resource_id: str | None = None,
+    role: Role = "scratch",
 ) -> Snapshot:
     """Begin to take a snapshot. A repeated request meets the first one: it is adopted if its run and source agree."""
     about = f"snapshot {identifier} of instance {instance}"
@@ -116,10 +122,12 @@ def create_snapshot(
             Tags=rds.as_tags(tags),
         )
     except AwsError as problem:
-        found = snapshot(aws, region, identifier) if already(problem) else None
-        if found is None or found.instance != instance.lower() or not _same_run(found.tags, tags):
-            raise
-        return found
+        return taken_over(
+            problem,
+            f"snapshot {identifier} in {region}",
+            lambda: snapshot(aws, region, identifier),
+            lambda found: _not_taken(found, instance, resource_id, tags),
+        )
     return _read(answer["DBSnapshot"], region)
 
 
@@ -164,15 +172,37 @@ def copy_snapshot(
             **parameters,
         )
     except AwsError as problem:
-        found = snapshot(aws, region, identifier) if already(problem) else None
-        if found is None or found.source_arn != source.arn or not _same_run(found.tags, tags):
-            raise
-        return found
+        return taken_over(
+            problem,
+            f"snapshot {identifier} in {region}",
+            lambda: snapshot(aws, region, identifier),
+            lambda found: _not_copied(aws, found, source, kms_key, tags),
+        )
     return _read(answer["DBSnapshot"], region)
 
 
-def _same_run(found: Mapping[str, str], given: Mapping[str, str]) -> bool:
-    return TAG_RUN in given and found.get(TAG_RUN) == given[TAG_RUN]
+def own_snapshot(
+    aws: Aws, region: str, instance: str, identifier: str, resource_id: str, tags: Mapping[str, str]
+) -> Snapshot | None:
+    """The snapshot that an earlier attempt took; None when it came to nothing. Raises Refused when it is another."""
+    found = snapshot(aws, region, identifier)
+    if found:
+        insist(f"snapshot {identifier} in {region}", _not_taken(found, instance, resource_id, tags))
+    return found
+
+
+def _not_taken(found: Snapshot, instance: str, resource_id: str | None, tags: Mapping[str, str]) -> list[str]:
+    asked: dict[str, object] = {"kind": "snapshot", "instance": instance.lower()}
+    if resource_id and found.resource_id:
+        asked["resource_id"] = resource_id
+    return [*other_tags(found.tags, tags), *other_settings(found.model_dump(), asked)]
+
+
+def _not_copied(aws: Aws, found: Snapshot, source: Snapshot, kms_key: str | None, tags: Mapping[str, str]) -> list[str]:
+    asked: dict[str, object] = {"source_arn": source.arn, "encrypted": source.encrypted}
+    if source.encrypted and kms_key and (key := kms.key(aws, found.region, kms_key)):
+        asked["kms_key"] = key.arn
+    return [*other_tags(found.tags, tags), *other_settings(found.model_dump(), asked)]
 
 
 def _read(raw: Mapping[str, Any], region: str) -> Snapshot:

@@ -71,6 +71,7 @@ def _ask(step: RestoreDatabase, context: Context) -> None:
             parameter_group=scratch.parameter_group,
             tags=tags(context.plan.run, step.asset, "scratch", context.plan.expires_at),
             source=source,
+            acceptable=scratch.classes,
         )
         context.intend("RestoreDBInstance", thing)
         try:

@@ -95,6 +95,11 @@ def answer(action: str, **fields: str) -> tuple[int, str, str]:
     return 200, "text/xml", f"<{action}Response><{action}Result>{result}</{action}Result></{action}Response>"
 
 
+def stated(source: str) -> dict[str, str]:
+    """What every request states, of which the last is what it is made from."""
+    return STATED | {"Tags.Tag.5.Key": "firedrill:source", "Tags.Tag.5.Value": source}
+
+
 def to_time(window: RecoveryWindow = WINDOW, request: RestoreRequest = REQUEST, time: datetime = T) -> dict[str, str]:
     with server(answer("RestoreDBInstanceToPointInTime")) as made:
         instance = restore_to_time(made.aws(), REGION, request, window, time)
@@ -103,7 +108,7 @@ def to_time(window: RecoveryWindow = WINDOW, request: RestoreRequest = REQUEST, 
 
 
 def test_a_replicated_backup_is_named_by_its_arn_alone() -> None:
-    assert to_time() == STATED | {
+    assert to_time() == stated("db-SOURCE at 2026-11-20T02:15:00Z") | {
         "TargetDBInstanceIdentifier": "firedrill-x",
         "SourceDBInstanceAutomatedBackupsArn": WINDOW.backup_arn,
         "RestoreTime": "2026-11-20T02:15:00Z",
@@ -112,7 +117,7 @@ def test_a_replicated_backup_is_named_by_its_arn_alone() -> None:
 
 def test_a_backup_of_this_region_is_named_by_the_resource_id_alone() -> None:
     sent = to_time(WINDOW.model_copy(update={"backup_arn": None}))
-    assert sent == STATED | {
+    assert sent == stated("db-SOURCE at 2026-11-20T02:15:00Z") | {
         "TargetDBInstanceIdentifier": "firedrill-x",
         "SourceDbiResourceId": "db-SOURCE",
         "RestoreTime": "2026-11-20T02:15:00Z",
@@ -123,7 +128,7 @@ def test_a_snapshot_restore_states_the_same() -> None:
     with server(answer("RestoreDBInstanceFromDBSnapshot")) as made:
         restore_from_snapshot(made.aws(), REGION, REQUEST, POINT)
         sent = made.form("RestoreDBInstanceFromDBSnapshot")
-    assert sent == STATED | {"DBInstanceIdentifier": "firedrill-x", "DBSnapshotIdentifier": "snap"}
+    assert sent == stated("a") | {"DBInstanceIdentifier": "firedrill-x", "DBSnapshotIdentifier": "snap"}
 
 
 def test_the_account_is_asserted_before_the_restore() -> None:
@@ -187,14 +192,62 @@ def tag_list(tags: dict[str, str]) -> str:
     return "".join(f"<Tag><Key>{key}</Key><Value>{value}</Value></Tag>" for key, value in tags.items())
 
 
-def test_the_instance_of_an_earlier_attempt_is_adopted() -> None:
-    ours = answer("DescribeDBInstances", TagList=tag_list(dict(REQUEST.tags)), DBInstanceStatus="available")
-    with server(refusal("DBInstanceAlreadyExists"), ours) as made:
+OURS = {
+    "TagList": tag_list({**REQUEST.tags, claims.TAG_SOURCE: "a"}),
+    "MasterUsername": "owner",
+    "StorageType": "gp3",
+    "StorageEncrypted": "true",
+    "DBSubnetGroup": "<DBSubnetGroupName>scratch</DBSubnetGroupName>",
+    "VpcSecurityGroups": "<VpcSecurityGroupMembership><VpcSecurityGroupId>sg-1</VpcSecurityGroupId>"
+    "</VpcSecurityGroupMembership>",
+    "DBParameterGroups": "<DBParameterGroup><DBParameterGroupName>scratch-pg15</DBParameterGroupName>"
+    "</DBParameterGroup>",
+}
+"""What RDS says of an instance that this very request made."""
+TAKEN = refusal("DBInstanceAlreadyExists")
+SILENCE = 200, "text/html", "<html>somebody on the way answers instead<br>"
+
+
+@pytest.mark.parametrize("said", [TAKEN, SILENCE])
+def test_the_instance_of_an_earlier_attempt_is_adopted(said: tuple[int, str, str]) -> None:
+    ours = answer("DescribeDBInstances", **OURS, DBInstanceStatus="available")
+    with server(said, ours) as made:
         assert restore_from_snapshot(made.aws(), REGION, REQUEST, POINT).status == "available"
 
 
-def test_somebody_elses_instance_is_not_adopted() -> None:
-    theirs = answer("DescribeDBInstances", TagList=tag_list(dict(REQUEST.tags) | {"firedrill:run": "another"}))
-    with server(refusal("DBInstanceAlreadyExists"), theirs) as made, pytest.raises(AwsError) as caught:
+def test_an_attempt_that_left_nothing_fails_as_it_failed() -> None:
+    with server(SILENCE, refusal("DBInstanceNotFound")) as made, pytest.raises(AwsError, match="RestoreDBInstanceFromDBSnapshot"):
         restore_from_snapshot(made.aws(), REGION, REQUEST, POINT)
-    assert caught.value.code == "DBInstanceAlreadyExists"
+
+
+def test_the_class_of_an_earlier_attempt_may_be_another_of_the_estates() -> None:
+    ours = answer("DescribeDBInstances", **OURS | {"DBInstanceClass": "db.m6g.large"})
+    request = REQUEST.model_copy(update={"acceptable": ("db.t4g.medium", "db.m6g.large")})
+    with server(TAKEN, ours) as made:
+        assert restore_from_snapshot(made.aws(), REGION, request, POINT).instance_class == "db.m6g.large"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        ("TagList", tag_list({**REQUEST.tags, claims.TAG_RUN: "another", claims.TAG_SOURCE: "a"}), "tag firedrill:run"),
+        ("TagList", tag_list({**REQUEST.tags, claims.TAG_ASSET: "b", claims.TAG_SOURCE: "a"}), "tag firedrill:asset"),
+        ("TagList", tag_list({**REQUEST.tags, claims.TAG_SOURCE: "b"}), "tag firedrill:source is 'b', not 'a'"),
+        ("TagList", "", "tag firedrill:run is None"),
+        ("Engine", "mysql", "its engine is 'mysql'"),
+        ("DBInstanceClass", "db.x1.32xlarge", "its instance class"),
+        ("MasterUsername", "somebody", "its master username"),
+        ("StorageEncrypted", "false", "its encrypted is False"),
+        ("DBParameterGroups", "", "its parameter group"),
+        ("VpcSecurityGroups", "", "its security groups"),
+        ("DBSubnetGroup", "", "its subnet group"),
+        ("PubliclyAccessible", "true", "its public is True"),
+        ("DeletionProtection", "true", "its deletion protection"),
+        ("BackupRetentionPeriod", "7", "its retention days"),
+    ],
+)
+def test_what_is_not_this_runs_own_is_not_adopted(field: str, value: str, complaint: str) -> None:
+    theirs = answer("DescribeDBInstances", **OURS | {field: value})
+    with server(TAKEN, theirs) as made, pytest.raises(Refused, match="is not what this run asks for") as caught:
+        restore_from_snapshot(made.aws(), REGION, REQUEST, POINT)
+    assert complaint in caught.value.message
