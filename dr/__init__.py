@@ -24,6 +24,8 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     facts.py                the names of the facts by which steps meet
     events.py               what a journal can say
     provenance.py           whose journal it is: its plan, and whether that is of this estate
+    durations.py            events -> seconds since the first, across processes
+    replay.py               events -> what is done, known and open: what another process goes on from
     timeline.py             events -> spans, critical path, RTA, RPA
     verdict.py              timeline -> verdict, with reasons
 
@@ -33,7 +35,8 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     clock.py                now, sleep, deadline
     wait.py                 look, decide, sleep, look again, give up in time
     sharing.py              where threads come from; pieces of work spread over them
-    journal.py              append an event durably; read a journal back
+    ledger.py               the journal as a bucket holds it: one writer for each event
+    journal.py              append an event durably; read a journal back; take one up
     aws/                    AWS, in the domain's language
     store.py                the control store: folder or bucket; written once
     lease.py                who may act on an application or an asset, with an epoch
@@ -55,9 +58,11 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     scratch.py              what the journal and AWS agree is scratch
     steps/                  one step per file
     teardown.py             destroy what one run claims
+    reconciling.py          what a dead process announced, settled by looking
     run.py                  the loop
     preflight.py            what must hold before a run may begin
     drill.py                one run from estate file to report
+    resuming.py             a run whose process died: gone on with, or given up
     sweep.py                scratch that nobody looks after any more
 
     outside the house

@@ -2,28 +2,27 @@
 
 import json
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
-from dr import catalog
+from dr import catalog, facts
 from dr.aws.clients import Aws
 from dr.clock import Clock, Deadline
 from dr.connection import Connection
 from dr.errors import Unable
 from dr.estate import Application, Bucket, Database, Estate, Site, SiteName
-from dr.events import Found, Intended, Learned, Observed, Thing
+from dr.events import Covered, Found, Intended, Learned, Observed, Thing
 from dr.journal import Journal
 from dr.plan import Plan
 from dr.questions import Questions
-from dr.records import BackupRecord
+from dr.records import BackupRecord, Document
 from dr.sharing import SystemThreads, Threads
-from dr.store import Store
-from dr.verification import Finding
+from dr.store import Store, keep, verified
+from dr.verification import Coverage, Finding
 
 LEAST_PATIENCE = 120.0
 """Seconds. However fast the lab's time passes, the machine that it runs on is not faster for it."""
@@ -40,8 +39,6 @@ class Context:
     clock: Clock
     journal: Journal
     store: Store
-    folder: Path
-    """The run's own folder on this machine."""
     say: Callable[[str], None]
     """Tell whoever watches. Never a row's value, never a secret."""
     protected: frozenset[str]
@@ -51,8 +48,19 @@ class Context:
     threads: Threads = field(default_factory=SystemThreads)
     ask: Questions = field(default_factory=Questions)
     """Whoever answers for the databases."""
+    step: str = ""
+    """The step that this is handed to: see `of`."""
     _learned: dict[str, object] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, step: str) -> "Context":
+        """The same surroundings for one step, whose name goes with what it finds."""
+        return replace(self, step=step)
+
+    def recall(self, facts: Mapping[str, object]) -> None:
+        """Know again what the journal says that an earlier process learned."""
+        with self._lock:
+            self._learned |= facts
 
     @property
     def application(self) -> Application:
@@ -89,18 +97,26 @@ class Context:
 
     def find(self, asset: str, finding: Finding) -> None:
         """Journal what a check answered."""
-        self.journal.append(Found(asset=asset, finding=finding))
+        self.journal.append(Found(asset=asset, finding=finding, step=self.step))
+
+    def cover(self, asset: str, coverage: Coverage) -> None:
+        """Journal how much of an asset was compared."""
+        self.journal.append(Covered(asset=asset, coverage=coverage, step=self.step))
 
     def keep(self, name: str, rows: list[Any]) -> None:
-        """Keep what is too long for the journal in the run's folder, for a later step of this run."""
-        (self.folder / name).write_text(json.dumps(rows), encoding="utf-8")
+        """Keep what is too long for the journal beside it, for a later step of this run, whoever performs that."""
+        document = keep(self.store, f"{self.plan.run}/{name}", json.dumps(rows).encode())
+        self.learn(facts.kept(name), document.model_dump())
 
     def kept(self, name: str) -> list[Any]:
         """What an earlier step kept. Raises Unable when it is not there or not whole."""
-        try:
-            return list(json.loads((self.folder / name).read_text(encoding="utf-8")))
-        except (OSError, ValueError) as problem:
-            raise Unable(f"{self.folder / name} cannot be read back", hint="restore again") from problem
+        document = Document.model_validate(self.fact(facts.kept(name)))
+        return list(json.loads(verified(self.store, document)))
+
+    def intended(self, thing: Thing) -> bool:
+        """Whether this run announced a change of this thing before, in this process or in one that died."""
+        events = self.journal.reading().events
+        return any(isinstance(event, Intended) and event.thing == thing for event in events)
 
     def intend(self, operation: str, thing: Thing) -> None:
         """Journal an effect before it. After a kill, the journal knows what may exist."""

@@ -44,6 +44,7 @@ class Document:
     path: Path
     data: Any
     lines: Mapping[Path_, int]
+    text: str = ""
 
     def where(self, *place: str | int) -> str:
         """`file:line` of the nearest thing at or above a place that is missing or wrong."""
@@ -59,6 +60,11 @@ def read(path: Path) -> Document:
         raw = path.read_bytes()
     except OSError as problem:
         raise Refused(f"{path}: {problem.strerror}", hint="name another file with --estate or DR_ESTATE") from problem
+    return parse(path, raw)
+
+
+def parse(path: Path, raw: bytes) -> Document:
+    """One YAML document from its bytes; `path` names it in complaints."""
     if len(raw) > MAX_BYTES:
         raise Refused(f"{path}: {len(raw)} bytes; a document may have {MAX_BYTES}")
     try:
@@ -76,24 +82,34 @@ def read(path: Path) -> Document:
         raise Refused(f"{path}:1: the file is empty")
     lines: dict[Path_, int] = {}
     data = _plain(path, root, (), lines)
-    return Document(path, data, lines)
+    return Document(path, data, lines, text)
 
 
 def load(path: Path, model: type[Model]) -> tuple[Model, Document]:
     """Read a document into a model. Raises Refused with one line per problem, each with its file and line."""
     document = read(path)
+    return _modelled(document, model), document
+
+
+def _modelled(document: Document, model: type[Model]) -> Model:
     try:
-        return model.model_validate(document.data), document
+        return model.model_validate(document.data)
     except ValidationError as problem:
         raise Refused(*_complaints(document, problem)) from problem
 
 
 def load_estate(path: Path) -> tuple[Estate, Document]:
     """Read the estate. Raises Refused for what is misspelt, of the wrong type, or points at nothing."""
-    estate, document = load(path, Estate)
+    document = read(path)
+    return estate_of(document), document
+
+
+def estate_of(document: Document) -> Estate:
+    """The estate that a document describes. Raises Refused as `load_estate` does."""
+    estate = _modelled(document, Estate)
     if problems := dangling(estate):
         raise Refused(*(f"{document.where(*place)}: {'.'.join(map(str, place))}: {what}" for place, what in problems))
-    return estate, document
+    return estate
 
 
 def _complaints(document: Document, problem: ValidationError) -> Iterator[str]:

@@ -4,6 +4,7 @@ Everything before `carry_out` only looks. From there on the journal is open, and
 """
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 
-from dr import catalog, connection, preflight
+from dr import __version__, catalog, connection, preflight
 from dr.aws.clients import Aws
 from dr.clock import SystemClock
 from dr.connection import Connection
@@ -19,9 +20,11 @@ from dr.context import Context
 from dr.documents import Document, load_estate
 from dr.errors import ExitCode, Interrupted, Refused
 from dr.estate import Estate, SiteName
+from dr.events import Opened
 from dr.holding import check, holding, names_of
 from dr.journal import FILE, Journal
 from dr.lease import this_process
+from dr.ledger import Ledger
 from dr.plan import Choice, Plan, plan_backup, plan_test
 from dr.recovery import RestoreTarget
 from dr.report.model import Report
@@ -31,6 +34,8 @@ from dr.run import Watch, run
 from dr.scratch import protected_by
 from dr.store import Store, open_store
 from dr.verification import Level
+
+TOOL = f"firedrill {__version__}"
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,10 @@ class House:
     store: Store
     runs: Path
     """Where the folders of runs stand on this machine."""
+
+    def ledger(self, run: str) -> Ledger | None:
+        """A run's journal in the control store. None where that is a folder: the run's own one stands in it."""
+        return Ledger(self.store, run) if self.store.regions else None
 
 
 def enter(estate_file: Path, environment: Mapping[str, str] = os.environ) -> House:
@@ -102,37 +111,58 @@ def carry_out(
 
 
 def _performed(house: House, plan: Plan, stopping: Flag, say: Callable[[str], None], watch: Watch | None) -> Report:
-    folder = _new_folder(house, plan)
-    protected = protected_by(house.estate, catalog.records(house.store, plan.application))
-    # Whatever a step may try: a test calls the region that it restores in, and no other.
-    house.aws.allow(frozenset({plan.region(plan.site)} if plan.kind == "test" else plan.regions.values()))
+    folder = run_folder(house, plan, exist_ok=False)
     clock = SystemClock(stopping)
-    with Journal(folder / FILE, clock) as journal:
-        context = Context(
-            estate=house.estate,
-            plan=plan,
-            connection=house.connection,
-            aws=house.aws,
-            clock=clock,
-            journal=journal,
-            store=house.store,
-            folder=folder,
-            say=say,
-            protected=frozenset(protected),
+    with Journal(folder / FILE, clock, house.ledger(plan.run)) as journal:
+        context = surroundings(house, plan, clock, journal, say)
+        journal.append(
+            Opened(
+                run=plan.run,
+                tool=TOOL,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                plan=plan.model_dump(mode="json", by_alias=True),
+                estate=house.document.text,
+            )
         )
         with suppress(Interrupted):
             # The journal has it: the verdict, the reasons and the exit code all follow from there.
             run(context, stopping, watch)
-        report = report_of(journal.reading())
+        return concluded(house, journal, folder)
+
+
+def surroundings(house: House, plan: Plan, clock: SystemClock, journal: Journal, say: Callable[[str], None]) -> Context:
+    """What the steps of a plan may touch; from here on, no region may be called that the plan has no business in."""
+    protected = protected_by(house.estate, catalog.records(house.store, plan.application))
+    # Whatever a step may try: a test calls the region that it restores in, and that of the control store.
+    regions = {plan.region(plan.site)} if plan.kind == "test" else set(plan.regions.values())
+    house.aws.allow(frozenset(regions | house.store.regions))
+    return Context(
+        estate=house.estate,
+        plan=plan,
+        connection=house.connection,
+        aws=house.aws,
+        clock=clock,
+        journal=journal,
+        store=house.store,
+        say=say,
+        protected=frozenset(protected),
+    )
+
+
+def concluded(house: House, journal: Journal, folder: Path) -> Report:
+    """Judge a run by its journal, and write its report beside it."""
     house.aws.allow(None)
+    report = report_of(journal.reading())
     write(report, folder)
     return report
 
 
-def _new_folder(house: House, plan: Plan) -> Path:
+def run_folder(house: House, plan: Plan, *, exist_ok: bool) -> Path:
+    """The folder of a run on this machine, with its plan in it. Raises Refused where it cannot be made."""
     folder = house.runs / plan.run
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=exist_ok)
         (folder / "plan.json").write_text(plan.model_dump_json(by_alias=True, indent=2), encoding="utf-8")
     except OSError as problem:
         raise Refused(

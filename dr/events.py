@@ -28,6 +28,19 @@ class Opened(Fact):
     host: str
     pid: int
     plan: dict[str, Any]
+    estate: str = ""
+    """The text of the estate that the plan was made from: whoever goes on with the run goes on with that one."""
+
+
+class Resumed(Fact):
+    """Another process goes on with a run whose own died. From here on, the monotonic clock is that process's."""
+
+    event: Literal["resumed"] = "resumed"
+    tool: str
+    host: str
+    pid: int
+    estate_changed: bool = False
+    """The estate's file says something else than when the run was planned: the run keeps to its plan."""
 
 
 class StepStarted(Fact):
@@ -73,6 +86,8 @@ class Found(Fact):
     event: Literal["found"] = "found"
     asset: str
     finding: Finding
+    step: str = ""
+    """The step that asked: what it found counts no longer when it is done again."""
 
 
 class Covered(Fact):
@@ -81,6 +96,7 @@ class Covered(Fact):
     event: Literal["covered"] = "covered"
     asset: str
     coverage: Coverage
+    step: str = ""
 
 
 class TeardownStarted(Fact):
@@ -118,6 +134,7 @@ class Closed(Fact):
 
 Event = (
     Opened
+    | Resumed
     | StepStarted
     | StepFinished
     | Intended

@@ -60,6 +60,11 @@ def snapshot_instant_of(asset: str) -> str:
     return f"snapshot instant of {asset}"
 
 
+def kept(name: str) -> str:
+    """The document beside the journal in which a step kept what is too long for a line."""
+    return f"kept {name}"
+
+
 def manifests_of(asset: str) -> str:
     """The documents that hold a bucket's manifests, by their instants."""
     return f"manifests of {asset}"

@@ -1,9 +1,12 @@
-"""The journal of one run: append an event durably, read a journal back.
+"""The journal of one run: append an event durably, read a journal back, take up one whose writer died.
 
 One JSON line per event, flushed to the disk before the call that it announces is made. Each line carries the SHA-256 of
 the one before, so a line changed, dropped or moved breaks the chain, and ends in its own, because the last line has no
 other that could carry it. Only the last line may be torn: a kill can cut it short, and then what it announced had not
 begun.
+
+Two writers never own the same event. On one machine the lock on the file sees to it: it is held as long as its process
+lives, and not a moment longer. Where the control store is a bucket, the ledger does: see `dr.ledger`.
 """
 
 import fcntl
@@ -11,19 +14,24 @@ import hashlib
 import os
 import threading
 from collections.abc import Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Self
 
 from pydantic import ValidationError
 
 from dr.clock import Clock
-from dr.errors import Refused, Unable
-from dr.events import Entry, Event
+from dr.errors import FiredrillError, Refused, Unable
+from dr.events import Covered, Entry, Event, Found, Learned, StepStarted
+from dr.ledger import Ledger
 from dr.recovery import Fact
 
 FILE = "journal.jsonl"
 GENESIS = "0" * 64
 SEAL = b',"sha256":"'
+WAITING = (Found, Covered, Learned, StepStarted)
+"""Events that announce no call: the ledger gets them with the next event that does, or with the end of their step.
+Until then they are worth nothing to anybody else, since a step that did not end is done again."""
 
 
 class Reading(Fact):
@@ -41,28 +49,36 @@ class Reading(Fact):
 class Journal:
     """The journal being written. One process holds it: the lock tells others that its run is alive."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, ledger: Ledger | None = None, *, take_up: bool = False) -> None:
+        """A new journal; or, with `take_up`, one whose writer is dead.
+
+        Raises Refused when a new one exists already, and when the writer of one to be taken up is still alive.
+        """
         self._clock = clock
         self._lock = threading.Lock()
-        self._entries: list[Entry] = []
-        self._head = GENESIS
-        self._length = 0
         self._path = path
+        self._ledger = ledger
+        self._over: FiredrillError | None = None
+        self._torn = False
+        self._file = _taken_up(path) if take_up else _new(path)
         try:
-            self._file = path.open("xb", buffering=0)
-        except FileExistsError as problem:
-            raise Refused(
-                f"{path}: this run already has a journal", hint="every run has a name of its own"
-            ) from problem
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+            raw = self._agreed() if take_up else b""
+            self._entries, self._head = _parsed(raw, path)
+        except BaseException:
+            self._file.close()
+            raise
+        self._length = len(raw)
         sync_folder(path.parent)
 
     def append(self, event: Event) -> None:
-        """Write one event and force it to the disk.
+        """Write one event and force it to the disk; where there is a ledger, to that as well.
 
-        Raises Unable when that fails: whoever announces a call here must then not make it.
+        Raises Unable when that fails, and Refused when somebody else writes this journal now: whoever announces a call
+        here must then not make it.
         """
         with self._lock:
+            if self._over:
+                raise self._over
             entry = Entry(
                 n=len(self._entries) + 1,
                 at=self._clock.now(),
@@ -74,25 +90,67 @@ class Journal:
             try:
                 self._write(line)
             except OSError as problem:
+                self._torn = True
                 raise Unable(
                     f"journal {self._path}: event {entry.n} could not be written: {problem.strerror}",
-                    hint="nothing more is changed without a journal; free the disk, then `dr sweep`",
+                    hint="nothing more is changed without a journal; free the disk, then `dr resume` or `dr sweep`",
                 ) from problem
+            self._torn = False
             self._length += len(line)
             self._head = hashlib.sha256(line).hexdigest()
             self._entries.append(entry)
+            if self._ledger:
+                self._announce(self._ledger, entry.n, line, waits=isinstance(event, WAITING))
+
+    def _announce(self, ledger: Ledger, number: int, line: bytes, *, waits: bool) -> None:
+        ledger.add(number, line)
+        if waits:
+            return
+        try:
+            ledger.flush()
+        except Refused as problem:
+            # For good: whatever this process would still write or change is another one's business now.
+            self._over = problem
+            raise
 
     def _write(self, line: bytes) -> None:
         """The whole line, or none of it: what stands behind a torn line could never be read back.
 
         The cut comes first, so that it also mends what an earlier failure left, once the disk has room again.
         """
+        now = os.fstat(self._file.fileno())
+        if now.st_nlink == 0 or (now.st_size != self._length and not self._torn):
+            # Where a lock does not reach (a folder shared by machines, a hand that deletes), this is the last guard.
+            self._over = Refused(
+                f"journal {self._path}: it was deleted, or somebody else writes it",
+                hint="nothing more is changed by this process; look at `dr runs`",
+            )
+            raise self._over
         os.ftruncate(self._file.fileno(), self._length)
         written = 0
         while written < len(line):
             # An almost full disk takes a part of a line without complaint, and refuses the rest.
             written += os.pwrite(self._file.fileno(), line[written:], self._length + written)
         os.fsync(self._file.fileno())
+
+    def _agreed(self) -> bytes:
+        """What was journaled so far, as both the file and the ledger will say from now on.
+
+        What the file has beyond the ledger was never announced to anybody: it follows with the next event. Where the
+        two differ, or the ledger has more, somebody took the run up elsewhere, and the ledger is right.
+        """
+        with self._path.open("rb") as file:
+            local = _whole_lines(file.read())
+        raw = self._ledger.settle(local) if self._ledger else local
+        try:
+            if raw != local:
+                os.ftruncate(self._file.fileno(), 0)
+                os.pwrite(self._file.fileno(), raw, 0)
+            os.ftruncate(self._file.fileno(), len(raw))
+            os.fsync(self._file.fileno())
+        except OSError as problem:
+            raise Unable(f"journal {self._path}: cannot be written: {problem.strerror}") from problem
+        return raw
 
     def reading(self) -> Reading:
         """What was written so far."""
@@ -109,33 +167,72 @@ class Journal:
         self.close()
 
 
+def _new(path: Path) -> FileIO:
+    try:
+        file = path.open("xb", buffering=0)
+    except FileExistsError as problem:
+        raise Refused(f"{path}: this run already has a journal", hint="every run has a name of its own") from problem
+    except OSError as problem:
+        raise Unable(f"journal {path}: cannot be created: {problem.strerror}") from problem
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _taken_up(path: Path) -> FileIO:
+    try:
+        # Created where it is missing: on another machine, all that there is stands in the ledger.
+        file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
+    except OSError as problem:
+        raise Refused(f"journal {path}: {problem.strerror}") from problem
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as problem:
+        file.close()
+        raise Refused(
+            f"{path.parent.name} is still at work in another process",
+            hint="let it end, or stop it there first (Ctrl-C)",
+        ) from problem
+    return file
+
+
 def read(path: Path) -> Reading:
     """Read a journal back. Raises Refused when its chain is broken anywhere but in a torn last line."""
     try:
         raw = path.read_bytes()
     except OSError as problem:
         raise Refused(f"journal {path}: {problem.strerror}") from problem
-    lines = raw.splitlines(keepends=True)
-    torn = bool(lines) and not lines[-1].endswith(b"\n")
-    if torn:
-        lines.pop()
+    return parse(raw, path)
+
+
+def parse(raw: bytes, shown: Path | str) -> Reading:
+    """A journal from its bytes; `shown` names it in a refusal."""
+    whole = _whole_lines(raw)
+    entries, head = _parsed(whole, shown)
+    return Reading(entries=tuple(entries), head_sha256=head, torn=whole != raw)
+
+
+def _whole_lines(raw: bytes) -> bytes:
+    return raw[: raw.rfind(b"\n") + 1]
+
+
+def _parsed(raw: bytes, shown: Path | str) -> tuple[list[Entry], str]:
     entries: list[Entry] = []
     head = GENESIS
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(raw.splitlines(keepends=True), start=1):
         text, seal, _ = line.rpartition(SEAL)
         try:
             entry = Entry.model_validate_json(text + b"}" if seal else line)
         except ValidationError as problem:
             raise Refused(
-                f"journal {path}:{number}: not an event", hint="it was changed after it was written"
+                f"journal {shown}:{number}: not an event", hint="it was changed after it was written"
             ) from problem
         if entry.n != number or entry.prev != head or line != sealed(text + b"}"):
             raise Refused(
-                f"journal {path}:{number}: the chain of hashes is broken", hint="it was changed after it was written"
+                f"journal {shown}:{number}: the chain of hashes is broken", hint="it was changed after it was written"
             )
         entries.append(entry)
         head = hashlib.sha256(line).hexdigest()
-    return Reading(entries=tuple(entries), head_sha256=head, torn=torn)
+    return entries, head
 
 
 def sealed(text: bytes) -> bytes:

@@ -2,10 +2,10 @@
 
 Steps never hand values to each other, so the loop knows nothing about any of them. One optional seam, `watch`, is told
 of each step before it begins, with a future that ends when the step does; whatever watches cannot change the run.
+
+What was done before is read from the journal: a run that another process began is gone on with by this same loop.
 """
 
-import os
-import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,53 +13,60 @@ from graphlib import TopologicalSorter
 from threading import Event as Flag
 from typing import Literal
 
-from dr import __version__
 from dr.context import Context
 from dr.errors import FiredrillError, Interrupted
-from dr.events import Aborted, Closed, Opened, StepFinished, StepStarted, TeardownStarted
-from dr.plan import Plan
+from dr.events import Aborted, Closed, StepFinished, StepStarted, TeardownStarted
+from dr.reconciling import reconcile
+from dr.replay import Past, left_to_do, replay
 from dr.runbook import AnyStep
 from dr.steps import perform
 from dr.teardown import tear_down
 
 Watch = Callable[[str, "Future[None]"], None]
 
-TOOL = f"firedrill {__version__}"
 AT_ONCE = 4
 
 
 def run(context: Context, stopping: Flag, watch: Watch | None = None) -> None:
     """Perform a plan to its end, whatever that is: read the journal to know.
 
-    Raises Interrupted when it was asked to stop, and whatever a bug raised, in both cases after the teardown.
+    The journal says already who runs what. Raises Interrupted when it was asked to stop, and whatever a bug raised, in
+    both cases after the teardown.
     """
-    plan = context.plan
     called_before = Counter(context.aws.calls)
-    context.journal.append(
-        Opened(
-            run=plan.run,
-            tool=TOOL,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            plan=plan.model_dump(mode="json", by_alias=True),
-        )
-    )
+    past = replay(context.journal.reading().events)
+    context.recall(past.facts)
+    if not past.ending:
+        # Before anything else: where this fails, nothing was done, and the run can be taken up once more.
+        reconcile(context, past)
     try:
-        _walk(context, stopping, watch)
+        if not past.ending:
+            _walk(context, past, stopping, watch)
     except BaseException as stop:
         context.journal.append(Aborted(reason=_named(stop)))
         raise
     finally:
-        context.journal.append(TeardownStarted())
-        tear_down(context)
-        context.journal.append(Closed(regions_called=dict(Counter(context.aws.calls) - called_before)))
+        _end(context, called_before)
 
 
-def _walk(context: Context, stopping: Flag, watch: Watch | None) -> None:
+def give_up(context: Context, reason: str) -> None:
+    """End a run that somebody does not want any more: no step begins, its scratch goes, its journal is closed."""
+    called_before = Counter(context.aws.calls)
+    context.journal.append(Aborted(reason=reason))
+    _end(context, called_before)
+
+
+def _end(context: Context, called_before: Counter[str]) -> None:
+    context.journal.append(TeardownStarted())
+    tear_down(context)
+    context.journal.append(Closed(regions_called=dict(Counter(context.aws.calls) - called_before)))
+
+
+def _walk(context: Context, past: Past, stopping: Flag, watch: Watch | None) -> None:
     """Run each step when its needs are done. What needs a step that was not done is never reached."""
-    plan: Plan = context.plan
-    steps = {step.name: step for step in plan.steps}
-    graph = TopologicalSorter({step.name: step.needs for step in plan.steps})
+    steps = {step.name: step for step in context.plan.steps}
+    left = left_to_do(context.plan, past)
+    graph = TopologicalSorter({name: step.needs for name, step in steps.items()})
     graph.prepare()
     lost: set[str] = set()
     running: dict[Future[bool], str] = {}
@@ -67,7 +74,9 @@ def _walk(context: Context, stopping: Flag, watch: Watch | None) -> None:
         try:
             while graph.is_active():
                 for name in graph.get_ready():
-                    if stopping.is_set() or lost & set(steps[name].needs):
+                    if left[name] == "done":
+                        graph.done(name)
+                    elif stopping.is_set() or lost & set(steps[name].needs):
                         lost.add(name)
                         graph.done(name)
                     else:
@@ -96,7 +105,7 @@ def _perform(context: Context, step: AnyStep, watch: Watch | None) -> bool:
     try:
         if watch:
             watch(step.name, watched)
-        perform(step, context)
+        perform(step, context.of(step.name))
         context.journal.append(StepFinished(step=step.name, outcome="done"))
         context.say(f"{step.name}: done in {context.clock.monotonic() - begun:.1f} s")
     except FiredrillError as problem:

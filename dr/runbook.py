@@ -4,7 +4,7 @@ A step is its fields here, one function file in `steps/`, one `case` in `steps/_
 """
 
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -22,6 +22,9 @@ class Step(Fact):
     site: SiteName
     timeout: int = Field(gt=0, le=YEAR)
     """How long the step may take, in seconds of AWS's time."""
+    on_resume: ClassVar[Literal["observe", "repeat"]] = "observe"
+    """What becomes of the step, once done, when another process goes on with the run: its effect stands and is only
+    looked at, or it died with the process and the step is done again."""
 
 
 class EnsureReplication(Step):
@@ -90,6 +93,7 @@ class ChooseInstant(Step):
 class RestoreDatabase(Step):
     """A scratch instance, as the source stood at the instant, isolated and with a password that only this run knows."""
 
+    on_resume: ClassVar[Literal["observe", "repeat"]] = "repeat"  # the password lives in memory only
     action: Literal["restore_database"] = "restore_database"
     asset: str
     instance: str

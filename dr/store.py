@@ -38,6 +38,8 @@ class Store(Protocol):
     """Named documents. Names are relative, with slashes."""
 
     shown: str
+    regions: frozenset[str]
+    """Where it is called: none for a folder."""
 
     def create(self, name: str, content: bytes) -> Document:
         """Write a document that does not exist yet. Raises Refused when it does."""
@@ -67,6 +69,7 @@ class FolderStore:
         self.root = root
         self._patience = patience
         self.shown = str(root)
+        self.regions: frozenset[str] = frozenset()
 
     def create(self, name: str, content: bytes) -> Document:
         path = self.root / name
@@ -168,10 +171,24 @@ def verified(store: Store, document: Document) -> bytes:
     content = store.read(document.name)
     if hashlib.sha256(content).hexdigest() != document.sha256:
         raise Unable(
-            f"control store: {document.name} in {store.shown} is not what the backup recorded",
+            f"control store: {document.name} in {store.shown} is not what was recorded",
             hint="it was changed or cut short afterwards; take a new backup",
         )
     return content
+
+
+def keep(store: Store, stem: str, content: bytes) -> Document:
+    """Write a document under a name that ends in its own hash: a resumed run that writes it again meets the same one.
+
+    Raises Unable when something else stands under that name.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    document = Document(name=f"{stem}-{digest[:16]}.json", sha256=digest)
+    try:
+        store.create(document.name, content)
+    except Refused:
+        verified(store, document)
+    return document
 
 
 class BucketStore:
@@ -180,6 +197,7 @@ class BucketStore:
     def __init__(self, aws: Aws, region: str, bucket: str, prefix: str) -> None:
         self._aws = aws
         self._region = region
+        self.regions = frozenset({region})
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.shown = f"s3://{bucket}/{self._prefix}"

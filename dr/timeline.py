@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+from dr.durations import elapsed
 from dr.errors import Refused
 from dr.events import (
     Aborted,
@@ -17,6 +18,7 @@ from dr.events import (
     Opened,
     Remains,
     Removed,
+    Resumed,
     StepFinished,
     StepStarted,
     TeardownStarted,
@@ -54,6 +56,8 @@ class Span(Fact):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     seconds: float | None = None
+    """From its first start to its last end, whatever lay in between."""
+    attempts: int = 0
     outcome: Literal["done", "errored", "interrupted", "not_reached"] = "not_reached"
     detail: str = ""
 
@@ -75,6 +79,8 @@ class Timeline(Fact):
     closed: bool
     """The last event is `closed`. Without it the run is still at work, was killed, or its journal was cut."""
     aborted: str | None
+    resumed: int
+    """How many times another process went on with the run after one had died."""
     spans: tuple[Span, ...]
     phases: tuple[PhaseSpan, ...]
     critical_path: tuple[str, ...]
@@ -86,6 +92,7 @@ class Timeline(Fact):
     removed: tuple[Thing, ...]
     remaining: tuple[Thing, ...]
     regions_called: dict[str, int]
+    """By the process that closed the journal: one that was killed could not say."""
     rta_seconds: float | None
     rpa_seconds: float | None
     rpa_explained: str
@@ -109,39 +116,56 @@ def read(entries: Sequence[Entry]) -> Timeline:
     opened = opening([entry.body for entry in entries])
     plan = plan_of(opened)
     spans = {step.name: Span(step=step) for step in plan.steps}
-    begun: dict[str, Entry] = {}
+    clock = elapsed(entries)
+    begun: dict[str, float] = {}
     learned: dict[str, object] = {}
-    findings: dict[str, list[Finding]] = {}
-    coverage: dict[str, Coverage] = {}
+    found: list[Found] = []
+    coverage: dict[str, Covered] = {}
+    session, resumed, claimed = entries[0].at, 0, None
     created: dict[str, Thing] = {}
     removed: dict[str, Thing] = {}
     aborted: str | None = None
     closed: Closed | None = None
     teardown: Entry | None = None
-    for entry in entries:
+    for entry, seconds in zip(entries, clock, strict=True):
         match entry.body:
+            case Resumed():
+                session, resumed = entry.at, resumed + 1
             case StepStarted(step=name):
                 if name not in spans:
                     raise Refused(f"event {entry.n}: the plan has no step {name!r}", hint=CHANGED)
-                begun[name] = entry
-                spans[name] = spans[name].model_copy(update={"started_at": entry.at, "outcome": "interrupted"})
+                before = spans[name]
+                if name in begun:
+                    # What an attempt found that did not end counts no longer: all of it is asked again. But what was
+                    # seen to be wrong was wrong: nobody gets rid of that by a kill.
+                    found = [one for one in found if one.step != name or one.finding.outcome == "failed"]
+                    coverage = {asset: one for asset, one in coverage.items() if one.step != name}
+                begun.setdefault(name, seconds)
+                spans[name] = Span(
+                    step=before.step,
+                    started_at=before.started_at or entry.at,
+                    attempts=before.attempts + 1,
+                    outcome="interrupted",
+                )
             case StepFinished(step=name, outcome=outcome, detail=detail):
                 if name not in begun:
                     raise Refused(f"event {entry.n}: step {name!r} ends without having begun", hint=CHANGED)
                 spans[name] = spans[name].model_copy(
                     update={
                         "finished_at": entry.at,
-                        "seconds": entry.monotonic - begun[name].monotonic,
+                        "seconds": seconds - begun[name],
                         "outcome": outcome,
                         "detail": detail,
                     }
                 )
             case Learned(name=name, value=value):
                 learned[name] = value
-            case Found(asset=asset, finding=finding):
-                findings.setdefault(asset, []).append(finding)
-            case Covered(asset=asset, coverage=seen):
-                coverage[asset] = seen
+                if name == RESTORABLE_AT_START and claimed is None:
+                    claimed = (session, _moment(learned, name))
+            case Found():
+                found.append(entry.body)
+            case Covered(asset=asset):
+                coverage[asset] = entry.body
             case Intended(thing=thing) | Observed(thing=thing) if thing.kind in SCRATCH:
                 created[str(thing)] = thing
             case Removed(thing=thing):
@@ -149,7 +173,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
             case Aborted(reason=reason):
                 aborted = reason
             case TeardownStarted():
-                teardown = entry
+                teardown = teardown or entry
             case Closed():
                 closed = entry.body
             case Remains() | Opened() | Intended() | Observed():
@@ -157,8 +181,15 @@ def read(entries: Sequence[Entry]) -> Timeline:
     ordered = tuple(spans[step.name] for step in plan.steps)
     phases = _phases(ordered, begun)
     if teardown:
-        phases = (*phases, _phase("teardown", teardown, entries[-1]))
-    rpa, explained = _rpa(plan, entries[0].at, learned)
+        seconds = clock[-1] - clock[teardown.n - 1]
+        phases = (
+            *phases,
+            PhaseSpan(name="teardown", started_at=teardown.at, finished_at=entries[-1].at, seconds=seconds),
+        )
+    rpa, explained = _rpa(plan, claimed, learned)
+    findings: dict[str, list[Finding]] = {}
+    for one in found:
+        findings.setdefault(one.asset, []).append(one.finding)
     return Timeline(
         plan=plan,
         tool=opened.tool,
@@ -166,23 +197,24 @@ def read(entries: Sequence[Entry]) -> Timeline:
         finished_at=entries[-1].at,
         closed=isinstance(entries[-1].body, Closed),
         aborted=aborted,
+        resumed=resumed,
         spans=ordered,
         phases=phases,
         critical_path=_critical_path(ordered),
         learned=learned,
-        findings={asset: tuple(found) for asset, found in findings.items()},
-        coverage=coverage,
+        findings={asset: tuple(some) for asset, some in findings.items()},
+        coverage={asset: one.coverage for asset, one in coverage.items()},
         created=tuple(created.values()),
         removed=tuple(removed.values()),
         remaining=tuple(thing for name, thing in created.items() if name not in removed),
         regions_called=closed.regions_called if closed else {},
-        rta_seconds=_rta(entries, ordered),
+        rta_seconds=_rta(entries, clock, ordered),
         rpa_seconds=rpa,
         rpa_explained=explained,
     )
 
 
-def _phases(spans: Sequence[Span], begun: dict[str, Entry]) -> tuple[PhaseSpan, ...]:
+def _phases(spans: Sequence[Span], begun: dict[str, float]) -> tuple[PhaseSpan, ...]:
     phases: dict[str, list[Span]] = {}
     for span in spans:
         if span.step.name in begun and span.finished_at:
@@ -193,10 +225,6 @@ def _phases(spans: Sequence[Span], begun: dict[str, Entry]) -> tuple[PhaseSpan, 
         end = max(span.finished_at for span in members if span.finished_at)
         result.append(PhaseSpan(name=name, started_at=start, finished_at=end, seconds=(end - start).total_seconds()))
     return tuple(sorted(result, key=lambda phase: phase.started_at))
-
-
-def _phase(name: str, first: Entry, last: Entry) -> PhaseSpan:
-    return PhaseSpan(name=name, started_at=first.at, finished_at=last.at, seconds=last.monotonic - first.monotonic)
 
 
 def _critical_path(spans: Sequence[Span]) -> tuple[str, ...]:
@@ -216,26 +244,35 @@ def _end(span: Span) -> datetime:
     return span.finished_at
 
 
-def _rta(entries: Sequence[Entry], spans: Sequence[Span]) -> float | None:
-    """From the start of the run to the last verification: at proof, never at AWS's `available`."""
+def _rta(entries: Sequence[Entry], clock: Sequence[float], spans: Sequence[Span]) -> float | None:
+    """From the start of the run to the last verification: at proof, never at AWS's `available`.
+
+    The start is the first event, however many processes it took: the time in which nobody worked counts.
+    """
     last = [span for span in spans if span.step.action.startswith("verify_")]
     if not last or any(span.outcome != "done" for span in last):
         return None
     names = {span.step.name for span in last}
-    ends = [e.monotonic for e in entries if isinstance(e.body, StepFinished) and e.body.step in names]
-    return max(ends) - entries[0].monotonic
+    return max(
+        seconds
+        for entry, seconds in zip(entries, clock, strict=True)
+        if isinstance(entry.body, StepFinished) and entry.body.step in names
+    )
 
 
-def _rpa(plan: Plan, start: datetime, learned: dict[str, object]) -> tuple[float | None, str]:
+def _rpa(
+    plan: Plan, told: tuple[datetime, datetime | None] | None, learned: Mapping[str, object]
+) -> tuple[float | None, str]:
     """How much would have been lost, had the site been needed when the run began.
 
     The site claims to hold everything up to a moment; the restore shows how far from its instant the newest heartbeat
-    really is. The first part is a claim about now, the second a proof about the instant: both are counted.
+    really is. The first part is a claim about now, the second a proof about the instant: both are counted. `told`: when
+    the process that asked the site first began, and what the site said. Asked again later, a site holds more.
     """
-    claimed = _moment(learned, RESTORABLE_AT_START)
+    start, claimed = told or (None, None)
     instant = _moment(learned, INSTANT)
     beats = [_moment(learned, newest_heartbeat_of(asset)) for asset in plan.databases]
-    if claimed is None or instant is None:
+    if start is None or claimed is None or instant is None:
         return None, "the site did not say how far it can restore"
     moments = [beat for beat in beats if beat is not None]
     if not moments or len(moments) < len(beats):

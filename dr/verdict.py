@@ -157,4 +157,5 @@ def _praise(timeline: Timeline) -> str:
     if timeline.plan.kind == "backup":
         return "every step was done, and the copies were seen in the recovery site"
     answers = sum(len(findings) for findings in timeline.findings.values())
-    return f"every expected check answered: {answers} findings, none of them bad"
+    again = f"; gone on with {timeline.resumed} times after a kill" if timeline.resumed else ""
+    return f"every expected check answered: {answers} findings, none of them bad{again}"

@@ -14,7 +14,7 @@ from stories import START, HandClock
 
 from dr.clock import SystemClock
 from dr.errors import Refused
-from dr.events import Closed, Event, Learned, StepFinished, StepStarted
+from dr.events import Closed, Event, Learned, Resumed, StepFinished, StepStarted
 from dr.journal import GENESIS, Journal, Reading, alive, read
 
 EVENTS: list[Event] = [
@@ -172,6 +172,48 @@ def test_a_killed_run_is_not_alive(path: Path) -> None:
         writer.wait()
     assert not alive(path)
     assert [event.event for event in read(path).events] == ["step_started"]
+
+
+def test_a_journal_is_gone_on_with_where_it_ended(path: Path, raw: bytes) -> None:
+    """Also one whose last line was torn by the kill: what that would have announced had not begun."""
+    path.write_bytes(raw[:-9])
+    with Journal(path, HandClock(), take_up=True) as journal:
+        assert len(journal.reading().entries) == len(EVENTS) - 1
+        journal.append(Resumed(tool="t", host="h", pid=2))
+        assert read(path) == journal.reading()
+    assert [event.event for event in read(path).events][-2:] == ["step_finished", "resumed"]
+
+
+def test_a_journal_that_was_changed_is_not_gone_on_with(path: Path, raw: bytes) -> None:
+    path.write_bytes(raw.replace(b"one", b"two", 1))
+    with pytest.raises(Refused, match="chain of hashes is broken"):
+        Journal(path, HandClock(), take_up=True)
+    assert not alive(path)
+
+
+def test_a_journal_that_is_being_written_is_not_gone_on_with(path: Path) -> None:
+    with Journal(path, HandClock()) as journal:
+        journal.append(EVENTS[0])
+        with pytest.raises(Refused, match="still at work"):
+            Journal(path, HandClock(), take_up=True)
+        journal.append(EVENTS[1])
+        assert read(path) == journal.reading()
+
+
+@pytest.mark.parametrize("what", ["another line", "deleted"])
+def test_who_does_not_respect_the_lock_is_noticed(path: Path, what: str) -> None:
+    """Where machines share a folder, a lock may not reach; and a line that nobody can read back announces nothing."""
+    with Journal(path, HandClock()) as journal:
+        journal.append(EVENTS[0])
+        if what == "deleted":
+            path.unlink()
+        else:
+            with path.open("ab") as other:
+                other.write(b"{}\n")
+        for _ in range(2):
+            with pytest.raises(Refused, match="deleted, or somebody else writes it"):
+                journal.append(EVENTS[1])
+        assert len(journal.reading().entries) == 1
 
 
 def test_many_threads_write_one_chain(path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_changed_document_is_not_believed(tmp_path: Path, change: bytes) -> No
     store = FolderStore(tmp_path)
     document = store.create("a", b"{}")
     (tmp_path / "a").write_bytes(change)
-    with pytest.raises(Unable, match="is not what the backup recorded"):
+    with pytest.raises(Unable, match="is not what was recorded"):
         verified(store, document)
 
 

@@ -7,8 +7,24 @@ import stories
 from stories import BUCKET, DATABASE, INSTANT, START, entries
 
 from dr import facts
+from dr.durations import elapsed
 from dr.errors import Refused
-from dr.events import Aborted, Closed, Event, Intended, Learned, Observed, Opened, Removed, StepFinished, StepStarted
+from dr.events import (
+    Aborted,
+    Closed,
+    Covered,
+    Event,
+    Found,
+    Intended,
+    Learned,
+    Observed,
+    Opened,
+    Removed,
+    Resumed,
+    StepFinished,
+    StepStarted,
+)
+from dr.recovery import stamp
 from dr.timeline import PHASES, Timeline, read
 
 PLAN = stories.test_plan()
@@ -155,3 +171,73 @@ class TestWhatNoRunWrites:
         closed = Closed(regions_called={})
         assert not told([stories.opened(PLAN), closed, Aborted(reason="late")]).closed
         assert told([stories.opened(PLAN), closed]).closed
+
+
+AGAIN = Resumed(tool="firedrill 0", host="here", pid=2)
+VERIFY = f"verify {DATABASE}"
+
+
+class TestGoneOnWith:
+    """Another process goes on with a run whose own died in the verification of the database."""
+
+    def died(self, *instead: Event) -> list[Event]:
+        """The run up to the middle of that step; what is given; and the step again, to the end."""
+        events = stories.passed_run(PLAN)
+        begun, ended = place(events, StepStarted, VERIFY), place(events, StepFinished, VERIFY)
+        inside = [
+            one.model_copy(update={"step": VERIFY}) if isinstance(one, Found | Covered) else one
+            for one in events[begun:ended]
+        ]
+        return [*events[:begun], *inside, *instead, AGAIN, *inside, *events[ended:]]
+
+    def test_what_an_attempt_found_that_did_not_end_counts_no_longer(self) -> None:
+        once, again = told(stories.passed_run(PLAN)), told(self.died())
+        assert again.findings == once.findings
+        assert again.coverage == once.coverage
+        (span,) = [span for span in again.spans if span.step.name == VERIFY]
+        assert (span.attempts, span.outcome, again.resumed) == (2, "done", 1)
+
+    def test_what_was_wrong_once_stays_wrong(self) -> None:
+        wrong = Found(asset=DATABASE, finding=stories.finding("content", "failed"), step=VERIFY)
+        timeline = told(self.died(wrong))
+        assert [one.check for one in timeline.findings[DATABASE] if one.outcome == "failed"] == ["content"]
+
+    def test_an_answer_of_an_attempt_that_died_does_not_replace_a_missing_one(self) -> None:
+        events = self.died()
+        lost = max(i for i, one in enumerate(events) if isinstance(one, Found) and one.finding.check == "schema")
+        del events[lost]
+        assert "schema" not in {one.check for one in told(events).findings[DATABASE]}
+
+    def test_recovery_time_counts_from_the_first_event_and_over_the_gap(self) -> None:
+        """The other process has another monotonic clock; only the wall clock spans the time when nobody worked."""
+        some = entries(self.died())
+        gap = next(i for i, one in enumerate(some) if isinstance(one.body, Resumed))
+        later = [
+            one
+            if i < gap
+            else one.model_copy(update={"at": one.at + timedelta(minutes=10), "monotonic": one.monotonic - 900})
+            for i, one in enumerate(some)
+        ]
+        whole, late = read(some).rta_seconds, read(later).rta_seconds
+        assert whole is not None
+        assert late == pytest.approx(whole + 600)
+
+    def test_a_wall_clock_that_was_set_back_shortens_nothing(self) -> None:
+        some = entries(self.died())
+        gap = next(i for i, one in enumerate(some) if isinstance(one.body, Resumed))
+        back = [
+            one if i < gap else one.model_copy(update={"at": one.at - timedelta(hours=1)}) for i, one in enumerate(some)
+        ]
+        assert read(back).rta_seconds == read(some).rta_seconds
+        # On another host the monotonic clocks have nothing to do with one another: no time is added, and none taken.
+        elsewhere = AGAIN.model_copy(update={"host": "elsewhere"})
+        moved = [one.model_copy(update={"body": elsewhere}) if isinstance(one.body, Resumed) else one for one in back]
+        assert elapsed(moved) == sorted(elapsed(moved))
+
+    def test_a_site_that_is_asked_again_owes_what_it_owed_at_first(self) -> None:
+        first = told(stories.passed_run(PLAN)).rpa_seconds
+        events = stories.passed_run(PLAN)
+        begun = place(events, StepStarted, "choose instant")
+        claim = Learned(name=facts.RESTORABLE_AT_START, value=stamp(START + timedelta(minutes=5)))
+        again = [*events[: begun + 3], AGAIN, StepStarted(step="choose instant"), claim, *events[begun + 3 :]]
+        assert told(again).rpa_seconds == first

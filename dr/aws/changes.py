@@ -21,23 +21,16 @@ def set_master_password(aws: Aws, claim: ScratchClaim, password: SecretStr) -> I
     found = _claimed(aws, claim)
     if found is None:
         raise Refused(f"instance {claim.name} in {claim.region} is gone")
-    try:
-        answer = aws.change(
-            "rds",
-            claim.region,
-            "ModifyDBInstance",
-            f"instance {claim.name}",
-            role="scratch",
-            DBInstanceIdentifier=claim.name,
-            MasterUserPassword=password.get_secret_value(),
-            ApplyImmediately=True,
-        )
-    except AwsError as problem:
-        # An answer that got lost: what is pending tells that the request was heard.
-        now = _claimed(aws, claim) if problem.transient else None
-        if now is None or "MasterUserPassword" not in now.pending:
-            raise
-        return now
+    answer = aws.change(
+        "rds",
+        claim.region,
+        "ModifyDBInstance",
+        f"instance {claim.name}",
+        role="scratch",
+        DBInstanceIdentifier=claim.name,
+        MasterUserPassword=password.get_secret_value(),
+        ApplyImmediately=True,
+    )
     return rds.read_instance(answer["DBInstance"], claim.region)
 
 

@@ -1,7 +1,7 @@
 """Objects and their versions: list, read, write, copy, delete."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -156,10 +156,11 @@ def list_keys(aws: Aws, region: str, bucket: str, prefix: str = "", *, role: Rol
             yield one["Key"]
 
 
-def delete_objects(aws: Aws, claim: ScratchClaim) -> int:
+def delete_objects(aws: Aws, claim: ScratchClaim, *, but: Collection[tuple[str, str]] = ()) -> int:
     """Remove every version and marker below the claim's prefix, and uploads left unfinished there: how many went.
 
-    Raises Refused for a claim that is not a prefix of its own run, and Unable when something will not go.
+    `but` names (key, version) of what stays. Raises Refused for a claim that is not a prefix of its own run, and Unable
+    when something will not go.
     """
     bucket, _, prefix = claim.name.partition("/")
     if claim.kind != "objects" or not prefix.startswith(f"{claim.run}/") or not prefix.endswith("/") or not claim.run:
@@ -171,6 +172,8 @@ def delete_objects(aws: Aws, claim: ScratchClaim) -> int:
             batch: list[dict[str, str]] = []
             before = removed
             for stored in versions(aws, claim.region, bucket, prefix, role="scratch"):
+                if (stored.key, stored.version) in but:
+                    continue
                 batch.append({"Key": stored.key, "VersionId": stored.version})
                 if len(batch) == _BATCH:
                     removed += _delete(aws, claim.region, bucket, batch)

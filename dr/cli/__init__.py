@@ -21,6 +21,8 @@ VERBS = {
     "backup": "take recovery points, record baselines, copy to the recovery site, prove the copies arrived",
     "test": "restore into scratch, verify, measure, tear down",
     "plan": "the dry run: the very plan that a run would execute",
+    "resume": "go on with a run that was killed, here or on another machine",
+    "abort": "give up a run that was killed: remove its scratch, close its journal",
     "runs": "look back: every run, its verdict and how deep it proved",
     "report": "the report of one run, as a page, JSON, Markdown or JUnit",
     "sweep": "remove scratch that outlived its run or its expiry",

@@ -15,6 +15,11 @@ estate_option = click.option(
     help="The estate: what is protected, and what was promised.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+take_over_option = click.option(
+    "--take-over",
+    is_flag=True,
+    help="The process that began RUN elsewhere is dead: you know it, this machine cannot see it.",
+)
 site_option = click.option(
     "--site",
     type=click.Choice(["primary", "recovery"]),

@@ -54,7 +54,7 @@ def report_of(journal: Reading) -> Report:
                 finished_at=span.finished_at,
                 seconds=span.seconds,
                 outcome=span.outcome,
-                attempts=1 if span.started_at else 0,
+                attempts=span.attempts,
                 detail=span.detail or _precise(timeline, span),
             )
             for span in timeline.spans

@@ -36,6 +36,11 @@ def shelf(estate: Estate) -> Path:
     return AWAY if estate.control.startswith("s3://") else Path(estate.control)
 
 
+def is_name(text: str) -> bool:
+    """Whether this is the whole name of a run, and nothing that could lead elsewhere."""
+    return _RUN.fullmatch(text) is not None
+
+
 def names(root: Path, kind: str | None = None) -> list[str]:
     """Every run, newest first; `kind` keeps those of one kind."""
     if not root.is_dir():

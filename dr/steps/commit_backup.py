@@ -4,6 +4,7 @@ from pydantic import TypeAdapter
 
 from dr import facts
 from dr.context import Context
+from dr.errors import Refused
 from dr.records import BackupRecord, BucketRecord, DatabaseRecord, Document
 from dr.recovery import SourceFacts
 from dr.runbook import CommitBackup
@@ -20,7 +21,9 @@ def commit_backup(step: CommitBackup, context: Context) -> None:
             instant=context.moment(facts.instant_of(asset)),
             baseline=Document.model_validate(context.fact(facts.baseline_of(asset))),
             snapshot=names[asset],
-            snapshot_baseline=Document.model_validate(context.fact(facts.snapshot_baseline_of(asset))),
+            snapshot_baseline=TypeAdapter(Document | None).validate_python(
+                context.fact(facts.snapshot_baseline_of(asset))
+            ),
         )
         for asset in plan.databases
     }
@@ -42,7 +45,12 @@ def commit_backup(step: CommitBackup, context: Context) -> None:
     )
     # It makes the backup count, and on a folder no call to AWS asks for the permit.
     context.aws.assert_permitted()
-    document = context.store.create(
-        f"backups/{plan.application}/{plan.run}.json", record.model_dump_json(by_alias=True).encode()
-    )
-    context.say(f"committed {document.name} in the {step.site} site's control store {context.store.shown}")
+    name = f"backups/{plan.application}/{plan.run}.json"
+    try:
+        context.store.create(name, record.model_dump_json(by_alias=True).encode())
+    except Refused:
+        # Of a process of this run that died before it could say so: taken over when it says the same.
+        there = BackupRecord.model_validate_json(context.store.read(name))
+        if there.model_copy(update={"committed_at": record.committed_at}) != record:
+            raise
+    context.say(f"committed {name} in the {step.site} site's control store {context.store.shown}")

@@ -9,6 +9,7 @@ from dr.errors import Unable
 from dr.recovery import stamp
 from dr.runbook import RecordBaseline
 from dr.sources import source_login
+from dr.store import keep
 from dr.verification import Finding
 
 
@@ -40,8 +41,9 @@ def record_baseline(step: RecordBaseline, context: Context) -> None:
                         detail=f"not in the baseline: {table.unread}",
                     ),
                 )
-    document = context.store.create(
-        f"baselines/{step.asset}/{stamp(recorded.instant)}-{context.plan.run}.json",
+    document = keep(
+        context.store,
+        f"baselines/{step.asset}/{stamp(recorded.instant)}-{context.plan.run}",
         recorded.model_dump_json(by_alias=True).encode(),
     )
     context.learn(

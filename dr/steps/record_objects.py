@@ -10,7 +10,7 @@ from dr.errors import Unable
 from dr.records import Document
 from dr.recovery import stamp
 from dr.runbook import RecordObjects
-from dr.store import verified
+from dr.store import keep, verified
 from dr.verification import BucketBaseline
 from dr.wait import until
 
@@ -57,8 +57,8 @@ def record_objects(step: RecordObjects, context: Context) -> None:
 
 
 def _keep(context: Context, manifest: BucketBaseline, instant: datetime) -> Document:
-    name = f"baselines/{manifest.asset}/{stamp(instant)}-{context.plan.run}.json"
-    return context.store.create(name, manifest.model_dump_json(by_alias=True).encode())
+    stem = f"baselines/{manifest.asset}/{stamp(instant)}-{context.plan.run}"
+    return keep(context.store, stem, manifest.model_dump_json(by_alias=True).encode())
 
 
 def _digests(manifest: BucketBaseline) -> Digests:

@@ -1,11 +1,14 @@
 """Restore a bucket's objects of the instant, below a prefix of a scratch bucket that exists already."""
 
+from collections.abc import Collection
+
 from dr import facts
 from dr.aws import s3
 from dr.context import Context
 from dr.events import Thing
 from dr.object_versions import Wanted, standing_at
 from dr.runbook import RestoreBucket
+from dr.scratch import claim, creations
 
 AT_ONCE = 8
 
@@ -22,6 +25,9 @@ def restore_bucket(step: RestoreBucket, context: Context) -> None:
     # A key that was surely deleted by then is left out: a row that still names it must not find it.
     wanted = [one for one in standing if one.chosen or one.candidates]
     thing = Thing(kind="objects", name=f"{step.bucket}/{step.prefix}", region=region)
+    if context.intended(thing):
+        # By a process of this run that died: nobody knows any more which version became of which.
+        _clear(thing, context)
     context.intend("CopyObject", thing)
 
     def copy(one: Wanted) -> list[tuple[str, str, str]]:
@@ -38,7 +44,17 @@ def restore_bucket(step: RestoreBucket, context: Context) -> None:
 
     with context.threads.pool(AT_ONCE, "copy") as pool:
         copied = [row for rows in pool.map(copy, wanted) for row in rows]
+    # An answer that got lost was asked for again, and a second copy stands behind it.
+    _clear(thing, context, but={(step.prefix + key, made) for key, _, made in copied})
     context.observe("CopyObject", thing)
-    context.keep(f"versions-{step.asset}.json", copied)
+    context.keep(f"versions-{step.asset}", copied)
     context.learn(facts.restored(step.asset), f"s3://{step.bucket}/{step.prefix}")
     context.say(f"{step.asset}: {len(copied)} versions of {len(wanted)} objects copied")
+
+
+def _clear(thing: Thing, context: Context, but: Collection[tuple[str, str]] = ()) -> None:
+    """Remove what stands below the prefix, but for these versions: it would be taken for objects too many."""
+    made = next(one for one in creations(context.journal.reading()) if one.name == thing.name)
+    claimed = claim(context.aws, made, context.protected)
+    if claimed and (gone := s3.delete_objects(context.aws, claimed, but=but)):
+        context.say(f"{thing}: removed {gone} versions that an interrupted copy left")

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from dr import catalog, facts
 from dr.aws import changes, ec2, rds, restores
 from dr.aws.codes import kind
-from dr.claims import tags
+from dr.claims import ScratchClaim, tags
+from dr.clock import Deadline
 from dr.context import Context
 from dr.errors import AwsError, Refused, Unable
 from dr.events import Thing
@@ -34,13 +35,26 @@ def restore_database(step: RestoreDatabase, context: Context) -> None:
     password = SecretStr(secrets.token_urlsafe(32))
     thing = Thing(kind="instance", name=step.instance, region=region)
     context.intend("ModifyDBInstance", thing)
-    changes.set_master_password(context.aws, claimed, password)
+    _set_password(context, claimed, password, deadline)
     context.observe("ModifyDBInstance", thing, claimed.resource_id)
     ready = instance_available(context, region, step.instance, deadline)
     if ready.public:
         raise Unable(f"scratch instance {step.instance} is publicly accessible", hint="look at its subnet group")
     context.passwords[step.asset] = password
     context.learn(facts.restored(step.asset), ready.resource_id)
+
+
+def _set_password(context: Context, claimed: ScratchClaim, password: SecretStr, deadline: Deadline) -> None:
+    """Set it, and set it again when nobody knows whether it was: an instance that is busy may just have heard it."""
+    while True:
+        try:
+            changes.set_master_password(context.aws, claimed, password)
+        except AwsError as problem:
+            if deadline.passed() or not (problem.transient or kind(problem.code) == "wait"):
+                raise
+            instance_available(context, claimed.region, claimed.name, deadline)
+        else:
+            return
 
 
 def _note_the_moment(step: RestoreDatabase, context: Context, asked: datetime) -> None:

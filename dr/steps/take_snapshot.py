@@ -12,6 +12,8 @@ from dr.events import Thing
 from dr.recovery import stamp
 from dr.runbook import TakeSnapshot
 from dr.sources import source_login
+from dr.store import keep
+from dr.verification import Finding
 from dr.waiting import snapshot_available
 
 
@@ -23,22 +25,22 @@ def take_snapshot(step: TakeSnapshot, context: Context) -> None:
     if source is None:
         raise Unable(f"instance {database.instance} is not in {region}")
     thing = Thing(kind="snapshot", name=step.snapshot, region=region)
+    if context.intended(thing) and _take_over(step, context, source, thing):
+        return
 
     def take() -> datetime:
         context.intend("CreateDBSnapshot", thing)
         taken = snapshots.create_snapshot(
             context.aws,
             region,
-            database.instance,
+            source.identifier,
             step.snapshot,
             tags(context.plan.run, step.asset, "backup", None),
+            resource_id=source.resource_id,
             role="recover",
         )
         context.observe("CreateDBSnapshot", thing, taken.arn)
-        ready = snapshot_available(context, region, step.snapshot, context.deadline(step.timeout))
-        if ready.time is None:
-            raise Unable(f"snapshot {step.snapshot} does not say of when it is")
-        return ready.time
+        return _moment(step, context)
 
     recorded = context.ask.capture(
         step.asset,
@@ -50,9 +52,47 @@ def take_snapshot(step: TakeSnapshot, context: Context) -> None:
         say=context.say,
         around=take,
     )
-    document = context.store.create(
-        f"baselines/{step.asset}/{step.snapshot}-{stamp(recorded.instant)}.json",
+    document = keep(
+        context.store,
+        f"baselines/{step.asset}/{step.snapshot}-{stamp(recorded.instant)}",
         recorded.model_dump_json(by_alias=True).encode(),
     )
     context.learn(facts.snapshot_instant_of(step.asset), stamp(recorded.instant.replace(microsecond=0)))
     context.learn(facts.snapshot_baseline_of(step.asset), document.model_dump())
+
+
+def _moment(step: TakeSnapshot, context: Context) -> datetime:
+    """Wait for the snapshot, and say of when it is."""
+    ready = snapshot_available(context, context.region(step.site), step.snapshot, context.deadline(step.timeout))
+    if ready.time is None:
+        raise Unable(f"snapshot {step.snapshot} does not say of when it is")
+    return ready.time
+
+
+def _take_over(step: TakeSnapshot, context: Context, source: rds.Instance, thing: Thing) -> bool:
+    """Go on with the snapshot of a process that died, if there is one. True when there was.
+
+    Its bracket died with that process, and no other can be put around it: the backup says so, and is no worse for any
+    restore to a time.
+    """
+    given = tags(context.plan.run, step.asset, "backup", None)
+    taken = snapshots.own_snapshot(
+        context.aws, thing.region, source.identifier, step.snapshot, source.resource_id, given
+    )
+    if taken is None:
+        return False
+    context.observe("CreateDBSnapshot", thing, taken.arn)
+    instant = _moment(step, context).replace(microsecond=0)
+    context.find(
+        step.asset,
+        Finding(
+            check="content",
+            level="L4",
+            outcome="not_available",
+            subject=step.snapshot,
+            detail="the run died while it was taken: no baseline stands around it, only around the backup's instant",
+        ),
+    )
+    context.learn(facts.snapshot_instant_of(step.asset), stamp(instant))
+    context.learn(facts.snapshot_baseline_of(step.asset), None)
+    return True

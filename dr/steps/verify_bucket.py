@@ -5,7 +5,6 @@ from dr.baselines import manifest_for
 from dr.checks import objects
 from dr.context import Context
 from dr.errors import Unable
-from dr.events import Covered
 from dr.runbook import RestoreBucket, VerifyBucket
 from dr.verification import Finding
 
@@ -16,7 +15,7 @@ def verify_bucket(step: VerifyBucket, context: Context) -> None:
     where = next(
         other for other in context.plan.steps if isinstance(other, RestoreBucket) and other.asset == step.asset
     )
-    copies = [tuple(row) for row in context.kept(f"versions-{step.asset}.json")]
+    copies = [tuple(row) for row in context.kept(f"versions-{step.asset}")]
 
     def digest(key: str, version: str) -> s3.Digest:
         context.clock.sleep(0)  # where a request to stop ends this, between two objects
@@ -29,7 +28,7 @@ def verify_bucket(step: VerifyBucket, context: Context) -> None:
         digest,
         pool=context.threads.pool,
     )
-    context.keep(f"digests-{step.asset}.json", [one.model_dump(mode="json") for one in restored])
+    context.keep(f"digests-{step.asset}", [one.model_dump(mode="json") for one in restored])
     try:
         findings, coverage = objects.compare(manifest_for(context, step.asset), restored)
     except Unable as problem:
@@ -38,6 +37,6 @@ def verify_bucket(step: VerifyBucket, context: Context) -> None:
             Finding(check="objects", level="L2", outcome="errored", subject=step.asset, detail=problem.message),
         )
         return
-    context.journal.append(Covered(asset=step.asset, coverage=coverage))
+    context.cover(step.asset, coverage)
     for finding in findings:
         context.find(step.asset, finding)

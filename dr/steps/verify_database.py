@@ -8,7 +8,6 @@ from dr.baselines import baseline_for
 from dr.context import Context
 from dr.errors import Unable
 from dr.estate import Assertion
-from dr.events import Covered
 from dr.plan import LEVEL_OF
 from dr.recovery import stamp
 from dr.runbook import RestoreDatabase, VerifyDatabase
@@ -40,7 +39,7 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         findings, coverage = context.ask.content(
             owner.to, baseline, first=owner.dbname, pause=lambda: context.clock.sleep(0)
         )
-        context.journal.append(Covered(asset=asset, coverage=coverage))
+        context.cover(asset, coverage)
         return findings
 
     def beating() -> Sequence[Finding]:

@@ -17,7 +17,7 @@ def verify_references(step: VerifyReferences, context: Context) -> None:
             for other in plan.steps
             if isinstance(other, RestoreDatabase) and other.asset == reference.database
         )
-        held = context.kept(f"digests-{reference.bucket}.json")
+        held = context.kept(f"digests-{reference.bucket}")
         found = context.ask.references(
             restored_login(context, reference.database, identifier, step.site),
             reference,

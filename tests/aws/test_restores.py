@@ -216,7 +216,10 @@ def test_the_instance_of_an_earlier_attempt_is_adopted(said: tuple[int, str, str
 
 
 def test_an_attempt_that_left_nothing_fails_as_it_failed() -> None:
-    with server(SILENCE, refusal("DBInstanceNotFound")) as made, pytest.raises(AwsError, match="RestoreDBInstanceFromDBSnapshot"):
+    with (
+        server(SILENCE, refusal("DBInstanceNotFound")) as made,
+        pytest.raises(AwsError, match="RestoreDBInstanceFromDBSnapshot"),
+    ):
         restore_from_snapshot(made.aws(), REGION, REQUEST, POINT)
 
 

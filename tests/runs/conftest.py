@@ -15,7 +15,7 @@ from dr.drill import House, carry_out, enter, prepare_backup, prepare_test
 from dr.plan import Choice, choose
 from dr.recovery import Latest, RestoreTarget
 from dr.report.model import Report
-from tests.conftest import Lab
+from tests.conftest import Lab, seeded_lab
 
 EVERYTHING = "receipts"
 
@@ -127,3 +127,12 @@ def soon(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.05)
+
+
+@pytest.fixture
+def fresh() -> Iterator[Runner]:
+    """A lab of this batch's own."""
+    with seeded_lab() as lab:
+        runner = Runner(lab)
+        yield runner
+        assert runner.leftovers() == []

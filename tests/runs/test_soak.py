@@ -1,59 +1,28 @@
 """The long proofs. `make soak COUNT=100 SEED=7` runs them whole; CI runs a random sample that fits its time.
 
-COUNT is how many backup-and-restore rounds; instants are twice as many, kills half as many. They come in batches, each
-on a fresh lab: its application never stops growing, and a lab of yesterday measures patience, not restores. Without
-enough time for all (DR_SOAK_SECONDS), chance takes a sample of the batches, and each ends when its share is used up:
-it says how far it came, and never passes having done nothing.
+COUNT is how many backup-and-restore rounds; instants are twice as many, kills half as many, and runs that are killed at
+an event and gone on with (`test_resume.py`) twice as many. They come in batches, each on a fresh lab: its application
+never stops growing, and a lab of yesterday measures patience, not restores. Without enough time for all
+(DR_SOAK_SECONDS), chance takes a sample of the batches, and each ends when its share is used up: it says how far it
+came, and never passes having done nothing.
 """
 
-import math
-import os
 import random
 import signal
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dr.errors import ExitCode, Refused
 from dr.recovery import AtTime
-from tests.conftest import WORKERS, seeded_lab
 from tests.runs.conftest import Runner
+from tests.runs.soaking import COUNT, SEED, batches, rounds
 
 pytestmark = pytest.mark.soak
-
-COUNT = int(os.environ.get("DR_SOAK_COUNT", "100"))
-SEED = int(os.environ.get("DR_SOAK_SEED", "1"))
-SECONDS = float(os.environ.get("DR_SOAK_SECONDS", "inf"))
-BATCH = 20
-SETTING_UP = 40.0
-"""Seconds that a lab and its seed may take."""
-SAMPLE = 2
-"""Batches of each proof that a short soak takes."""
-OURS = 0.75
-"""Of a short soak's time; the rest is for the long proofs elsewhere: see `tests/conftest.py`."""
-
-
-def _batches(count: int) -> list[tuple[int, int]]:
-    """(number, size) of each batch: all of them, or a sample drawn by the seed."""
-    sizes = [min(BATCH, count - start) for start in range(0, count, BATCH)]
-    numbered = list(enumerate(sizes))
-    if math.isinf(SECONDS):
-        return numbered
-    chosen = random.Random(SEED).sample(numbered, min(SAMPLE, len(numbered)))  # noqa: S311 - repeatable, not secret
-    return sorted(chosen)
-
-
-def _rounds(count: int) -> Iterator[int]:
-    end = time.monotonic() + SECONDS * OURS * WORKERS / (3 * SAMPLE) - SETTING_UP
-    for number in range(count):
-        if number and time.monotonic() > end:
-            return
-        yield number
 
 
 def _chance(proof: str, batch: int) -> random.Random:
@@ -64,20 +33,11 @@ def _say(batch: int, text: str) -> None:
     print(f"\nsoak, seed {SEED}, batch {batch}: {text}", flush=True)  # noqa: T201 - figures are what a soak is run for
 
 
-@pytest.fixture
-def fresh() -> Iterator[Runner]:
-    """A lab of this batch's own."""
-    with seeded_lab() as lab:
-        runner = Runner(lab)
-        yield runner
-        assert runner.leftovers() == []
-
-
-@pytest.mark.parametrize(("batch", "size"), _batches(COUNT))
+@pytest.mark.parametrize(("batch", "size"), batches(COUNT))
 def test_clean_restores_raise_no_false_alarm(fresh: Runner, batch: int, size: int) -> None:
     exact: list[float] = []
     seconds: list[float] = []
-    for number in _rounds(size):
+    for number in rounds(size):
         backup = fresh.backup()
         assert backup.verdict == "passed", (number, backup.reasons)
         report = fresh.test(site="recovery" if number % 4 else "primary")
@@ -97,13 +57,13 @@ def test_clean_restores_raise_no_false_alarm(fresh: Runner, batch: int, size: in
     )
 
 
-@pytest.mark.parametrize(("batch", "size"), _batches(2 * COUNT))
+@pytest.mark.parametrize(("batch", "size"), batches(2 * COUNT))
 def test_every_instant_is_exact_or_refused(fresh: Runner, batch: int, size: int) -> None:
     chance = _chance("instants", batch)
     begun = datetime.now(UTC)
     fresh.backup()
     exact = refused = 0
-    for number in _rounds(size):
+    for number in rounds(size):
         everything = number % 4 == 0
         now = datetime.now(UTC).replace(microsecond=0)
         # Most of it inside the window, which has just begun and grows; a little beyond both of its ends.
@@ -124,12 +84,12 @@ def test_every_instant_is_exact_or_refused(fresh: Runner, batch: int, size: int)
     _say(batch, f"{exact} random instants restored exactly, {refused} refused as outside the window")
 
 
-@pytest.mark.parametrize(("batch", "size"), _batches(max(1, COUNT // 2)))
+@pytest.mark.parametrize(("batch", "size"), batches(max(1, COUNT // 2)))
 def test_stops_and_kills_leave_nothing(fresh: Runner, batch: int, size: int) -> None:
     chance = _chance("kills", batch)
     fresh.backup()
     stopped = killed = 0
-    for _ in _rounds(size):
+    for _ in rounds(size):
         process = subprocess.Popen(
             [sys.executable, "-m", "dr", "test", "receipts", "--json"],
             env=fresh.lab.surroundings(),

@@ -1,0 +1,52 @@
+"""`dr abort RUN`: give up a run whose process died."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from dr.cli.options import estate_option, json_option, take_over_option
+
+
+@click.command(epilog="Examples: dr abort latest --dry-run    dr abort 20261120T021500Z-test-receipts-7f3a")
+@click.argument("run")
+@take_over_option
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@estate_option
+@json_option
+def command(run: str, take_over: bool, dry_run: bool, estate_file: Path, as_json: bool) -> None:
+    """Give up RUN: a run's name, a beginning that only it has, or `latest`.
+
+    For a run that was killed and that nobody wants to go on with. A restore test's scratch is removed as at the end of
+    any test, each thing only where it is proven to be that run's own. A backup is stopped and what it made is listed:
+    nothing of it is deleted. Either way the journal is closed, and the run has its report: inconclusive.
+
+    A run that is still at work is refused: stop it where it runs (Ctrl-C). Leaves with 4 when scratch remains.
+    """
+    from dr.cli.progress import Progress
+    from dr.drill import enter
+    from dr.errors import ExitCode
+    from dr.resuming import abort, look
+    from dr.scratch import creations
+    from dr.timeline import SCRATCH
+
+    stopped = look(enter(estate_file), run, take_over=take_over)
+    lasting = [str(thing) for thing in stopped.made() if thing.kind not in SCRATCH]
+    if dry_run:
+        scratch = [f"{one.kind} {one.name} in {one.region}" for one in creations(stopped.reading)]
+        remaining: list[str] = []
+    else:
+        report = abort(stopped, say=Progress())
+        scratch = [f"{one.kind} {one.name} in {one.region}" for one in report.scratch.removed]
+        remaining = [f"{one.kind} {one.name} in {one.region}" for one in report.scratch.remaining]
+    word = "would be removed" if dry_run else "removed"
+    if as_json:
+        answer = {"run": stopped.plan.run, word.replace(" ", "_"): scratch, "remaining": remaining, "lasting": lasting}
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        lines = [f"{word}: {one}" for one in scratch] + [f"remains: {one}" for one in remaining]
+        lines += [f"lasts, if it came to be: {one}" for one in lasting]
+        click.echo("\n".join([f"{stopped.plan.run}: {'' if dry_run else 'given up'}".rstrip(": "), *lines]))
+    if remaining:
+        sys.exit(ExitCode.SCRATCH_REMAINS)

@@ -1,0 +1,62 @@
+"""`dr resume RUN`: go on with a run whose process died."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from dr.cli.options import estate_option, json_option, take_over_option
+
+
+@click.command(epilog="Examples: dr resume latest    dr resume 20261120T021500Z-test-receipts-7f3a --dry-run")
+@click.argument("run")
+@take_over_option
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@estate_option
+@json_option
+def command(run: str, take_over: bool, dry_run: bool, estate_file: Path, as_json: bool) -> None:
+    """Go on with RUN: a run's name, a beginning that only it has, or `latest`.
+
+    For a run that was killed, or whose machine is gone: its journal is read from this machine, or from the control
+    store when that is a bucket. What was announced and not recorded is settled by looking at AWS; steps that are done
+    are not done again (only the one-time password, which died with its process, is set anew); the rest is done by the
+    same loop, and the verdict is earned as by any run. Recovery time still counts from the run's first event.
+
+    The run keeps to the estate that it was planned with. Where the file says something else now, that is said. A run
+    that is closed, or still at work, is refused.
+    """
+    from rich.console import Console
+
+    from dr.cli.progress import Progress, stoppable
+    from dr.drill import enter, exit_code
+    from dr.replay import left_to_do
+    from dr.report.terminal import show
+    from dr.resuming import look, resume
+
+    house = enter(estate_file)
+    stopped = look(house, run, take_over=take_over)
+    progress = Progress()
+    plan, past = stopped.plan, stopped.past
+    if stopped.estate_changed:
+        progress(f"{house.document.path} is not what it was: {plan.run} keeps to the estate that it was planned with")
+    left = left_to_do(plan, past)
+    if dry_run:
+        steps = dict.fromkeys(left, "not any more") if past.ending else dict(left)
+        intents = [f"{one.operation} of {one.thing}" for one in past.open_intents]
+        if as_json:
+            answer = {"run": plan.run, "estate_changed": stopped.estate_changed, "ending": past.ending}
+            click.echo(json.dumps({**answer, "steps": steps, "open_intents": intents}, indent=2))
+            return
+        lines = [f"{what:12} {name}" for name, what in steps.items()] + [f"to settle    {one}" for one in intents]
+        click.echo("\n".join([plan.run, *lines, "then         teardown, report"]))
+        return
+    with stoppable() as stopping:
+        progress(f"{plan.run}: {sum(one != 'done' for one in left.values())} of {len(left)} steps are left")
+        report = resume(stopped, stopping=stopping, say=progress)
+        code = exit_code(report, stopping.is_set())
+    if as_json:
+        click.echo(json.dumps(report.model_dump(mode="json", by_alias=True), indent=2))
+    else:
+        show(report, house.runs / plan.run, Console())
+    sys.exit(code)

@@ -1,0 +1,88 @@
+"""The journal as a bucket holds it for everybody: what stands there was announced, and by one writer alone.
+
+An object bears the number of its first line, and is created only if there is none of that name. Whoever writes goes on
+from what stands there, so two writers reach for the same name, and one of them learns that the run is no longer his.
+That holds for an object of several lines as well, because the first of them names it: named by its last line, two
+objects could hold the same event.
+
+A folder as the control store needs none of this: the run's own folder stands in it, and the lock on the journal
+decides.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from dr.errors import Refused
+
+
+class Shelf(Protocol):
+    """What a ledger needs of the control store."""
+
+    shown: str
+
+    def create(self, name: str, content: bytes) -> object:
+        """Write a document that does not exist yet. Raises Refused when it does."""
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a document."""
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Every name that begins with a prefix, in order."""
+
+
+class Ledger:
+    """One run's journal in the control store."""
+
+    def __init__(self, store: Shelf, run: str) -> None:
+        self._store = store
+        self._prefix = f"{run}/journal/"
+        self._run = run
+        self._first = 1
+        """The number of the first line that does not stand there yet."""
+        self._unsent = b""
+
+    @property
+    def shown(self) -> str:
+        return f"{self._store.shown.rstrip('/')}/{self._prefix}"
+
+    def add(self, number: int, line: bytes) -> None:
+        """Keep a line for the next flush."""
+        if not self._unsent:
+            self._first = number
+        self._unsent += line
+
+    def flush(self) -> None:
+        """Write what was added. Raises Refused when somebody else wrote the same event first.
+
+        When it raises Unable nobody knows whether it stands there: the lines are kept, and the next flush finds out.
+        """
+        while self._unsent:
+            name = f"{self._prefix}{self._first:06d}.jsonl"
+            try:
+                self._store.create(name, self._unsent)
+                there = self._unsent
+            except Refused as taken:
+                # Perhaps it is our own, of an earlier flush whose answer was lost: then it begins like ours.
+                there = self._store.read(name)
+                if not there or not self._unsent.startswith(there):
+                    raise Refused(
+                        f"another process took {self._run} over: event {self._first} in {self.shown} is not ours",
+                        hint="nothing more is changed by this process; the other one finishes the run",
+                    ) from taken
+            self._unsent = self._unsent[len(there) :]
+            self._first += there.count(b"\n")
+
+    def read(self) -> bytes:
+        """Every line that stands there, in order; empty when the store knows nothing of this run.
+
+        Names alone are not believed: the chain of hashes in the lines shows whether one is missing.
+        """
+        return b"".join(self._store.read(name) for name in self._store.names(self._prefix) if name.endswith(".jsonl"))
+
+    def settle(self, local: bytes) -> bytes:
+        """What is true of this run, given what a machine's own file says; from here on, lines are added behind it."""
+        there = self.read()
+        raw = local if local.startswith(there) else there
+        self._unsent = raw[len(there) :]
+        self._first = there.count(b"\n") + 1
+        return raw
