@@ -1,0 +1,58 @@
+"""The answer to a call that changes something gets lost after it took effect: looking settles it, once and for all.
+
+RDS has no idempotency tokens. Asked again it says that the name is taken; asked in vain, it says nothing at all.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.runs.conftest import Runner
+
+ATTEMPTS = 5
+"""How often one call is sent before it counts as unanswered: see `dr.aws.clients`."""
+
+
+@pytest.fixture
+def answers(backed_up: Runner) -> Iterator[Runner]:
+    yield backed_up
+    assert backed_up.lab.dr("lab", "fault", "clear").returncode == 0
+
+
+def lose(runner: Runner, region: str, service: str, operations: tuple[str, ...], times: int) -> None:
+    for operation in operations:
+        given = ("--region", region, "--service", service, "--operation", operation, "--times", str(times))
+        done = runner.lab.dr("lab", "fault", "inject", "lost-response", *given)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(ATTEMPTS, marks=pytest.mark.soak(90))])
+def test_a_test_whose_answers_are_lost_passes_and_leaves_nothing(answers: Runner, times: int) -> None:
+    lose(
+        answers,
+        "eu-central-1",
+        "rds",
+        ("RestoreDBInstanceToPointInTime", "ModifyDBInstance", "DeleteDBInstance"),
+        times,
+    )
+    # The same copy made twice would be an object too many; and an unanswered one is a step that could not be done.
+    lose(answers, "eu-central-1", "s3", ("CopyObject", "DeleteObjects"), 1)
+    report = answers.test()
+    assert report.verdict == "passed", report.reasons
+    assert report.scratch.remaining == ()
+    assert answers.leftovers() == []
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(ATTEMPTS, marks=pytest.mark.soak(90))])
+def test_a_backup_whose_answers_are_lost_is_taken_once(answers: Runner, times: int) -> None:
+    arn = answers.rds("eu-west-1").describe_db_instances(DBInstanceIdentifier="receipts")["DBInstances"][0]
+    there = answers.rds("eu-central-1")
+    there.stop_db_instance_automated_backups_replication(SourceDBInstanceArn=arn["DBInstanceArn"])
+    lose(answers, "eu-west-1", "rds", ("CreateDBSnapshot",), times)
+    lose(answers, "eu-central-1", "rds", ("CopyDBSnapshot", "StartDBInstanceAutomatedBackupsReplication"), times)
+    report = answers.backup()
+    assert report.verdict == "passed", report.reasons
+    for region in ("eu-west-1", "eu-central-1"):
+        taken = answers.rds(region).describe_db_snapshots()["DBSnapshots"]
+        mine = [one for one in taken if {"Key": "firedrill:run", "Value": report.run} in one["TagList"]]
+        assert len(mine) == 1, region
