@@ -22,7 +22,7 @@ from dr.errors import ExitCode, Interrupted, Refused
 from dr.estate import Estate, SiteName
 from dr.events import Opened
 from dr.holding import check, holding, names_of
-from dr.journal import FILE, Journal
+from dr.journal import FILE, Journal, Reading, parse
 from dr.lease import this_process
 from dr.ledger import Ledger
 from dr.plan import Choice, Plan, plan_backup, plan_test
@@ -53,6 +53,17 @@ class House:
     def ledger(self, run: str) -> Ledger | None:
         """A run's journal in the control store. None where that is a folder: the run's own one stands in it."""
         return Ledger(self.store, run) if self.store.regions else None
+
+    def reading(self, run: str) -> Reading:
+        """A run's journal, from this machine and from a control store that others share. Raises Refused for damage."""
+        path = self.runs / run / FILE
+        try:
+            raw = path.read_bytes() if path.exists() else b""
+        except OSError as problem:
+            raise Refused(f"journal {path}: {problem.strerror}") from problem
+        if ledger := self.ledger(run):
+            raw = ledger.settle(raw[: raw.rfind(b"\n") + 1])
+        return parse(raw, path)
 
 
 def enter(estate_file: Path, environment: Mapping[str, str] = os.environ) -> House:

@@ -59,7 +59,7 @@ def look(house: House, asked: str, *, take_over: bool = False) -> Stopped:
     or that may still be at work.
     """
     run = _find(house, asked)
-    reading = _reading(house, run)
+    reading = house.reading(run)
     past = replay(reading.events)
     if past.closed:
         raise Refused(f"{run} is closed: there is nothing to go on with", hint=f"`dr report {run}` tells how it ended")
@@ -133,14 +133,6 @@ def _find(house: House, asked: str) -> str:
         if (house.runs / asked / FILE).exists() or (ledger and ledger.read()):
             return asked
     return shelf.find(house.runs, asked)
-
-
-def _reading(house: House, run: str) -> Reading:
-    path = house.runs / run / FILE
-    raw = path.read_bytes() if path.exists() else b""
-    if ledger := house.ledger(run):
-        raw = ledger.settle(raw[: raw.rfind(b"\n") + 1])
-    return journal.parse(raw, path)
 
 
 def _alive(house: House, run: str, past: Past, take_over: bool) -> None:

@@ -23,6 +23,7 @@ from dr.events import Thing
 from dr.journal import FILE, Reading
 from dr.provenance import assert_ours, opening, plan_of
 from dr.recovery import stamp
+from dr.replay import replay
 from dr.scratch import creations, describe, protected_by
 from dr.teardown import remove
 
@@ -82,17 +83,21 @@ def _receipt(house: House, found: list[Swept], clock: Clock) -> None:
 def _sweep_run(
     house: House, folder: Path, protected: set[str], dry_run: bool, say: Callable[[str], None], clock: Clock
 ) -> Iterator[Swept]:
-    reading = journal.read(folder / FILE)
-    left = creations(reading)
-    if not left:
+    here = journal.read(folder / FILE)
+    if not creations(here):
         return
-    plan = plan_of(opening(reading.events))
+    plan = plan_of(opening(here.events))
     if plan.run != folder.name:
         raise Refused(f"journal {folder / FILE} is that of run {plan.run}", hint="it was copied here, or renamed")
     try:
         assert_ours(plan, house.estate)
     except Refused as theirs:
         yield Swept("scratch", folder.name, "left alone", theirs.message)
+        return
+    # Another machine may have taken the run up since.
+    reading = house.reading(folder.name)
+    left = creations(reading)
+    if not left:
         return
     if reason := _at_work(folder, reading, clock):
         for creation in left:
@@ -121,12 +126,12 @@ def _sweep_run(
 
 def _at_work(folder: Path, reading: Reading, clock: Clock) -> str:
     """Why a run may still be at work; empty when it is over. Another machine's lock cannot be seen: expiry decides."""
-    opened = opening(reading.events)
+    past = replay(reading.events)
     if journal.alive(folder / FILE):
         return "its run is still at work"
-    expires = datetime.fromisoformat(str(opened.plan.get("expires_at")))
-    if opened.host != socket.gethostname() and clock.now() < expires:
-        return f"its run was started on {opened.host}; this machine may remove it from {stamp(expires)} on"
+    expires = datetime.fromisoformat(str(past.opened.plan.get("expires_at")))
+    if past.host != socket.gethostname() and not past.closed and clock.now() < expires:
+        return f"its run was at work on {past.host}; this machine may remove it from {stamp(expires)} on"
     return ""
 
 

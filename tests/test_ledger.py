@@ -105,9 +105,9 @@ def test_who_lost_the_run_changes_nothing_more(bucket: Bucket, machines: Iterato
     first.append(INTENT)
     second = Journal(next(machines), HandClock(), Ledger(bucket, RUN), take_up=True)
     second.append(Resumed(tool="t", host="two", pid=2))
-    for _ in range(2):
+    for event in (INTENT, INTENT, FOUND):
         with pytest.raises(Refused, match="another process took"):
-            first.append(INTENT)
+            first.append(event)
     second.append(INTENT)
     first.close()
     # Its file now says what never was: taken up again, it says what the ledger says.

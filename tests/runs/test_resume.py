@@ -92,11 +92,12 @@ class Mortal:
         return done.returncode != ExitCode.PASSED
 
     def begins(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Begin the run, and let it work."""
+        """Begin the run, or go on with it, and let it work."""
         before = self._names()
         process = subprocess.Popen(**self._call("dr", arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        soon(lambda: any((self.runs / name / journal.FILE).exists() for name in self._names() - before))
-        (self.name,) = self._names() - before
+        if not self.name:
+            soon(lambda: any((self.runs / name / journal.FILE).exists() for name in self._names() - before))
+            (self.name,) = self._names() - before
         return process
 
     def _names(self) -> set[str]:
@@ -184,6 +185,16 @@ def test_abort_removes_what_a_killed_test_made(backed_up: Runner) -> None:
     _whole(backed_up, run.name, 2)
     report = backed_up.lab.json("report", run.name)
     assert (report["verdict"], report["scratch"]["remaining"]) == ("inconclusive", [])
+
+
+def test_of_two_that_go_on_with_a_run_at_once_one_does(backed_up: Runner) -> None:
+    run = Mortal(backed_up)
+    run.dies("after", "observed:CopyObject", "test", "receipts-documents")
+    both = [run.begins("resume", run.name) for _ in range(2)]
+    said = [process.communicate(timeout=200)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [ExitCode.PASSED, ExitCode.REFUSED], said
+    _whole(backed_up, run.name, 1)
+    assert backed_up.leftovers() == []
 
 
 def test_abort_of_a_backup_deletes_nothing_and_lists(backed_up: Runner) -> None:
