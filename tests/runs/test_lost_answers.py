@@ -16,7 +16,7 @@ ATTEMPTS = 5
 @pytest.fixture
 def answers(backed_up: Runner) -> Iterator[Runner]:
     yield backed_up
-    assert backed_up.lab.dr("lab", "fault", "clear").returncode == 0
+    assert backed_up.lab.dr("lab", "fault", "clear", "all").returncode == 0
 
 
 def lose(runner: Runner, region: str, service: str, operations: tuple[str, ...], times: int) -> None:

@@ -24,43 +24,36 @@ from dr.events import Closed, Opened, Resumed
 from dr.plan import Plan
 from dr.report import shelf
 from tests.runs.conftest import Runner, soon
-from tests.runs.test_soak import COUNT, SEED, batches, rounds
+from tests.runs.soaking import COUNT, SEED, batches, rounds
 
 ROOT = Path(__file__).parent.parent.parent
 BUCKET = "firedrill-control-eu-central-1"
 
+RESTORED = "step_finished:restore receipts-documents"
 TEST = (
-    ("after", "opened"),
     ("before", "learned:chosen"),
     ("after", "intended:RestoreDBInstance"),
     ("before", "observed:RestoreDBInstance"),
     ("after", "observed:RestoreDBInstance"),
     ("after", "intended:ModifyDBInstance"),
     ("before", "observed:ModifyDBInstance"),
-    ("after", "observed:ModifyDBInstance"),
     ("after", "covered"),
     ("after", "intended:Delete"),
     ("before", "removed"),
-    ("after", "removed"),
 )
 DOCUMENTS = (
     ("after", "intended:CopyObject"),
     ("before", "observed:CopyObject"),
-    ("after", "observed:CopyObject"),
     ("before", "step_finished:verify receipts-documents"),
-    ("before", "removed"),
 )
 BACKUP = (
     ("before", "learned:baseline of receipts-db"),
     ("after", "intended:CreateDBSnapshot"),
     ("before", "observed:CreateDBSnapshot"),
-    ("after", "observed:CreateDBSnapshot"),
     ("after", "intended:CopyDBSnapshot"),
     ("before", "observed:CopyDBSnapshot"),
-    ("after", "observed:CopyDBSnapshot"),
     ("before", "learned:manifests of receipts-documents"),
     ("before", "step_finished:commit"),
-    ("before", "closed"),
 )
 
 
@@ -189,7 +182,7 @@ def test_abort_removes_what_a_killed_test_made(backed_up: Runner) -> None:
 
 def test_of_two_that_go_on_with_a_run_at_once_one_does(backed_up: Runner) -> None:
     run = Mortal(backed_up)
-    run.dies("after", "observed:CopyObject", "test", "receipts-documents")
+    run.dies("after", RESTORED, "test", "receipts-documents")
     both = [run.begins("resume", run.name) for _ in range(2)]
     said = [process.communicate(timeout=200)[1] for process in both]
     assert sorted(process.returncode for process in both) == [ExitCode.PASSED, ExitCode.REFUSED], said
@@ -218,14 +211,15 @@ def test_a_run_at_work_is_neither_resumed_nor_aborted(backed_up: Runner) -> None
             assert done.returncode == ExitCode.REFUSED, done.stderr
             assert "still at work" in done.stderr
     finally:
+        process.send_signal(signal.SIGINT)
         process.communicate(timeout=200)
-    assert process.returncode == ExitCode.PASSED
+    assert process.returncode == ExitCode.INTERRUPTED
 
 
 def test_a_changed_estate_is_noticed_and_does_not_change_the_run(backed_up: Runner, tmp_path: Path) -> None:
     """Not even an estate that was emptied: the run knows what it planned, and what it must not touch."""
     run = Mortal(backed_up)
-    run.dies("after", "observed:CopyObject", "test", "receipts-documents")
+    run.dies("after", RESTORED, "test", "receipts-documents")
     text = backed_up.lab.estate.read_text()
     changed = tmp_path / "estate.yaml"
     changed.write_text(text.replace("  receipts:\n    # rto", "  renamed:\n    # rto"), encoding="utf-8")
@@ -249,7 +243,7 @@ def test_with_a_bucket_another_machine_goes_on(backed_up: Runner, tmp_path: Path
     for name in ("one", "two", "three"):
         (tmp_path / name).mkdir()
     first = Mortal(backed_up, estate=estate, cwd=tmp_path / "one")
-    first.dies("after", "observed:CopyObject", "test", "receipts-documents")
+    first.dies("after", RESTORED, "test", "receipts-documents")
     second = Mortal(backed_up, estate=estate, cwd=tmp_path / "two", name=first.name)
     second.dies("before", "step_finished:verify receipts-documents")
     third = Mortal(backed_up, estate=estate, cwd=tmp_path / "three", name=first.name)
