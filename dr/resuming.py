@@ -12,17 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event as Flag
 
-from pydantic import ValidationError
-
 from dr import catalog, journal
 from dr.clock import SystemClock
 from dr.context import Context
 from dr.documents import estate_of, parse
-from dr.drill import TOOL, House, concluded, run_folder, surroundings
+from dr.drill import TOOL, House, concluded, held, run_folder, surroundings
 from dr.errors import Interrupted, Refused
 from dr.events import Intended, Observed, Resumed, Thing
 from dr.journal import FILE, Journal, Reading
 from dr.plan import Plan
+from dr.provenance import assert_ours, plan_of
 from dr.replay import Past, replay
 from dr.report import shelf
 from dr.report.model import Report
@@ -68,14 +67,12 @@ def look(house: House, asked: str, *, take_over: bool = False) -> Stopped:
         raise Refused(
             f"{run} was journaled by {past.opened.tool}, which did not keep its estate", hint="`dr sweep` clears up"
         )
-    try:
-        plan = Plan.model_validate(past.opened.plan)
-    except ValidationError as problem:
-        raise Refused(f"{run}: its journal holds no plan that {TOOL} knows", hint="`dr sweep` clears up") from problem
+    plan = plan_of(past.opened)
     if plan.run != run:
         raise Refused(f"{run}: its journal is that of {plan.run}", hint="was a folder renamed or copied by hand?")
     now = house.estate
     planned = estate_of(parse(Path(f"estate of {run}"), past.opened.estate.encode()))
+    assert_ours(plan, planned)
     if planned.account != now.account:
         raise Refused(
             f"{run} was planned for account {planned.account}; the estate is account {now.account} now",
@@ -99,19 +96,19 @@ def resume(stopped: Stopped, *, stopping: Flag, say: Callable[[str], None], watc
         with suppress(Interrupted):
             run(context, stopping, watch)
 
-    return _taken_up(stopped, SystemClock(stopping), say, go_on)
+    return _taken_up(stopped, stopping, say, go_on)
 
 
 def abort(stopped: Stopped, *, say: Callable[[str], None]) -> Report:
     """Give a run up: remove its scratch, and close its journal. What a backup made lasts, and is only listed."""
     reason = f"given up by `dr abort` on {socket.gethostname()}"
-    return _taken_up(stopped, SystemClock(), say, lambda context: give_up(context, reason))
+    return _taken_up(stopped, Flag(), say, lambda context: give_up(context, reason))
 
 
 def _taken_up(
-    stopped: Stopped, clock: SystemClock, say: Callable[[str], None], finish: Callable[[Context], None]
+    stopped: Stopped, stopping: Flag, say: Callable[[str], None], finish: Callable[[Context], None]
 ) -> Report:
-    house, plan = stopped.house, stopped.plan
+    house, plan, clock = stopped.house, stopped.plan, SystemClock(stopping)
     folder = run_folder(house, plan, exist_ok=True)
     with Journal(folder / FILE, clock, house.ledger(plan.run), take_up=True) as book:
         if book.reading().head_sha256 != stopped.reading.head_sha256:
@@ -122,7 +119,9 @@ def _taken_up(
             Resumed(tool=TOOL, host=socket.gethostname(), pid=os.getpid(), estate_changed=stopped.estate_changed)
         )
         context = surroundings(house, plan, clock, book, say)
-        finish(replace(context, protected=context.protected | stopped.also_protected))
+        # What a dead process of this run held is taken over at once: the journal is ours.
+        with held(house, plan, stopping, say):
+            finish(replace(context, protected=context.protected | stopped.also_protected))
         return concluded(house, book, folder)
 
 

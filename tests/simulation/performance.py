@@ -1,7 +1,9 @@
 """One run from one seed: performed by the product's loop, perhaps killed, swept afterwards, and looked at each time."""
 
+import os
 import random
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,9 +16,9 @@ from threading import Event as Flag
 from dr.aws.clients import Aws
 from dr.context import Context
 from dr.documents import Document
-from dr.drill import House
+from dr.drill import TOOL, House
 from dr.errors import FiredrillError, Interrupted
-from dr.events import Intended, Observed
+from dr.events import Intended, Observed, Opened
 from dr.journal import FILE, Journal, read
 from dr.plan import Plan
 from dr.report.model import Report
@@ -171,7 +173,6 @@ def _run(made: Performance, house: House, journal: Journal, stopping: Flag) -> N
         clock=made.clock,
         journal=journal,
         store=house.store,
-        folder=made.journal.parent,
         say=lambda text: made.baton.note(f"say       {text}"),
         protected=frozenset(protected),
         threads=SimulatedThreads(made.baton),
@@ -179,6 +180,8 @@ def _run(made: Performance, house: House, journal: Journal, stopping: Flag) -> N
     )
     name = next((step.instance for step in made.plan.steps if step.action == "restore_database"), "")
     neighbours.begin(made.account, made.troubles, name, lambda: _known(journal, name))
+    plan = made.plan.model_dump(mode="json", by_alias=True)
+    journal.append(Opened(run=made.plan.run, tool=TOOL, host=socket.gethostname(), pid=os.getpid(), plan=plan))
     with suppress(Interrupted):
         run(context, stopping)
 
