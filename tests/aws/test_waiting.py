@@ -73,7 +73,6 @@ def waiter(cloud: Server, aws: Aws, tmp_path: Path) -> Iterator[Waiter]:
             clock=clock,
             journal=journal,
             store=FolderStore(tmp_path),
-            folder=tmp_path,
             say=said.append,
             protected=frozenset(),
         )
