@@ -53,7 +53,12 @@ def test_no_call_without_a_declaration_and_no_declaration_without_a_call() -> No
         ("dr.steps.take_snapshot", 'role="recover"', 'role="observe"', "('rds', 'CreateDBSnapshot', 'observe') has no"),
         ("dr.scratch", 'role="scratch")\n        return', 'role="recover")\n        return', "'recover') is called"),
         ("dr.aws.rds", 'role: Role = "observe") -> Instance', 'role: Role = "recover") -> Instance', "is called"),
-        ("dr.preflight", "kms.key(aws", "kms.lock(aws", "('kms', 'DescribeKey', 'observe') has a row"),
+        (
+            "dr.preflight",
+            "rds.subnet_group(aws",
+            "rds.lock(aws",
+            "('rds', 'DescribeDBSubnetGroups', 'observe') has a row",
+        ),
     ],
 )
 def test_a_call_that_changes_is_noticed(module: str, old: str, new: str, complaint: str) -> None:
