@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.leftovers import Leftovers
+
 WORKERS = 2
 """Processes that `make` runs tests in."""
 ESTATE = Path(__file__).parent.parent / "runbooks" / "estate.yaml"
@@ -27,8 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure() -> None:
-    """A shell starts background jobs deaf to Ctrl-C, and every child inherits that: here Ctrl-C must be heard."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing may be left of a test.
+
+    And a shell starts background jobs deaf to Ctrl-C, which every child inherits: here Ctrl-C must be heard.
+    """
+    config.pluginmanager.register(Leftovers())
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -25,6 +25,7 @@ class Runner:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        self._clients: dict[tuple[str, str], Any] = {}
         self.house: House = enter(lab.estate, lab.surroundings())
 
     def choice(self, *names: str) -> Choice:
@@ -64,15 +65,17 @@ class Runner:
         return self._client("rds", region)
 
     def _client(self, service: str, region: str) -> Any:
-        reached = connection.read(self.lab.surroundings())
-        assert reached.credentials
-        return boto3.client(
-            service,
-            region_name=region,
-            endpoint_url=reached.endpoint(service, region),
-            aws_access_key_id=reached.credentials.access_key_id,
-            aws_secret_access_key=reached.credentials.secret_access_key,
-        )
+        if (service, region) not in self._clients:
+            reached = connection.read(self.lab.surroundings())
+            assert reached.credentials
+            self._clients[service, region] = boto3.client(
+                service,
+                region_name=region,
+                endpoint_url=reached.endpoint(service, region),
+                aws_access_key_id=reached.credentials.access_key_id,
+                aws_secret_access_key=reached.credentials.secret_access_key,
+            )
+        return self._clients[service, region]
 
     def scratch_instance(self, region: str = "eu-central-1") -> Any:
         """The one scratch instance that stands now, as the lab shows it."""
@@ -100,6 +103,14 @@ class Runner:
             listed = self.s3(region).list_object_versions(Bucket=f"firedrill-scratch-{region}")
             found += [one["Key"] for one in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ()))]
         return found
+
+
+@pytest.fixture(autouse=True)
+def no_scratch_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test, by looking at AWS."""
+    yield
+    if "runner" in request.fixturenames:
+        assert request.getfixturevalue("runner").leftovers() == []
 
 
 def _silent(text: str) -> None:
