@@ -1,6 +1,7 @@
 """People who work under the roles that `dr iam-policy` prints for their estate, in a lab that enforces them."""
 
 import json
+import re
 from typing import Any
 
 import boto3
@@ -16,7 +17,10 @@ Document = dict[str, Any]
 
 
 class People:
-    """A user who may do nothing but assume three roles, and an estate that names the roles."""
+    """A user who may do nothing but assume three roles, and an estate that names the roles.
+
+    Its control store is a bucket, so that leases and the journal's ledger are written under the roles too.
+    """
 
     def __init__(self, lab: Lab, name: str) -> None:
         self.lab = lab
@@ -30,6 +34,15 @@ class People:
             aws_access_key_id=reached.credentials.access_key_id,
             aws_secret_access_key=reached.credentials.secret_access_key,
         )
+        self._control = f"firedrill-control-{name}"
+        s3 = boto3.client(
+            "s3",
+            region_name=REGIONS[1],
+            endpoint_url=reached.endpoint("s3", REGIONS[1]),
+            aws_access_key_id=reached.credentials.access_key_id,
+            aws_secret_access_key=reached.credentials.secret_access_key,
+        )
+        s3.create_bucket(Bucket=self._control, CreateBucketConfiguration={"LocationConstraint": REGIONS[1]})
         self._iam.create_user(UserName=name)
         # The whole account is trusted: so it is the caller's own policy that lets the caller in.
         account = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
@@ -63,11 +76,12 @@ class People:
 
     @property
     def estate(self) -> str:
-        """The lab's estate, with these roles and the control store of the lab's own."""
+        """The lab's estate, with these roles and a control store of their own."""
         roles = ", ".join(f'{kind}: "arn:aws:iam::{ACCOUNT}:role/{self.role(kind)}"' for kind in KINDS)
         nobody = "roles: {observe: null, scratch: null, recover: null}"
         text = ESTATE.read_text()
         assert nobody in text
+        text = re.sub(r"(?m)^control: .*$", f"control: s3://{self._control}/prefix", text)
         path = self.lab.folder / f"{self.name}.yaml"
         path.write_text(
             text.replace(nobody, f"roles: {{{roles}}}").replace(".firedrill/", f"{self.lab.folder}/"), encoding="utf-8"
