@@ -118,6 +118,8 @@ _SCRATCH: Mapping[tuple[str, str], tuple[Need, ...]] = {
     ("rds", "DeleteDBInstance"): (_rds("DeleteDBInstance", "scratch instances"),),
     ("s3", "HeadObject"): (
         _READS_VERSIONS,
+        # Which parts became an object that was there already?
+        _s3("GetObjectVersion", "scratch objects"),
         # Who wrote a document of the control store that was there already?
         _s3("GetObject", "control objects"),
     ),

@@ -33,6 +33,7 @@ class Found:
     where: str
     reached: bool
     """Whether anything outside of `dr.aws` leads to it."""
+    changes: bool
 
 
 class Source:
@@ -75,7 +76,8 @@ class Source:
                         live = live and (
                             site.module == CLIENTS or operation in self._values(site.call.args[2], site, live=True)
                         )
-                        yield Found((service, operation, role), where, live)
+                        changes = isinstance(site.call.func, ast.Attribute) and site.call.func.attr == "change"
+                        yield Found((service, operation, role), where, live, changes)
 
     def _called(self, module: str, func: ast.expr) -> Key | None:
         match func:

@@ -3,13 +3,15 @@
 A copy in parts brings nothing along but the bytes: metadata, content type and tags are read from the source and stated.
 """
 
-from collections.abc import Iterator
+import hashlib
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from dr.aws.clients import Aws, Role
-from dr.errors import Unable
+from dr.errors import AwsError, Unable
 
 WHOLE_UP_TO: Final = 5 * 1024**3
 """What CopyObject takes in one piece."""
@@ -127,6 +129,21 @@ def copy_in_parts(
     try:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="copy") as pool:
             parts = list(pool.map(lambda cut: copy_part(*cut), cuts(size, part)))
+        return complete(aws, region, target, parts, about, role)
+    except BaseException:
+        _abort(aws, region, target, about, role)
+        raise
+
+
+def complete(
+    aws: Aws, region: str, target: Mapping[str, Any], parts: list[dict[str, Any]], about: str, role: Role
+) -> str | None:
+    """Make one object of the parts, and return its version id.
+
+    Said twice, because an answer was lost, it is of an upload that is no more: then the object tells by its checksum
+    whether these parts became it. Raises AwsError when they did not.
+    """
+    try:
         answer = aws.change(
             "s3",
             region,
@@ -137,10 +154,42 @@ def copy_in_parts(
             MultipartUpload={"Parts": parts},
             **target,
         )
-    except BaseException:
-        aws.change("s3", region, "AbortMultipartUpload", about, role=role, **target)
-        raise
+    except AwsError as problem:
+        made = _completed(aws, region, target, parts, about, role) if problem.code == "NoSuchUpload" else None
+        if made is None:
+            raise
+        return made
     return answer.get("VersionId")
+
+
+def _completed(
+    aws: Aws, region: str, target: Mapping[str, Any], parts: list[dict[str, Any]], about: str, role: Role
+) -> str | None:
+    """The version that these very parts became, told by its checksum; None when the newest one is another.
+
+    S3 user guide, "Checking object integrity": of a SHA-256 over parts, the sums of the parts are summed up.
+    """
+    place = {"Bucket": target["Bucket"], "Key": target["Key"]}
+    listed = next(
+        aws.pages("s3", region, "ListObjectVersions", about, role=role, Bucket=place["Bucket"], Prefix=place["Key"])
+    )
+    for version in listed.get("Versions", ()):
+        if version["Key"] == place["Key"] and version["IsLatest"]:
+            sums = b"".join(b64decode(part["ChecksumSHA256"]) for part in parts)
+            expected = f"{b64encode(hashlib.sha256(sums).digest()).decode()}-{len(parts)}"
+            one = {**place, "VersionId": version["VersionId"], "ChecksumMode": "ENABLED"}
+            head = aws.look("s3", region, "HeadObject", about, role=role, **one)
+            return str(version["VersionId"]) if head.get("ChecksumSHA256") == expected else None
+    return None
+
+
+def _abort(aws: Aws, region: str, target: Mapping[str, Any], about: str, role: Role) -> None:
+    try:
+        aws.change("s3", region, "AbortMultipartUpload", about, role=role, **target)
+    except AwsError as problem:
+        # It was aborted already, and the answer to that was lost.
+        if problem.code != "NoSuchUpload":
+            raise
 
 
 def cuts(size: int, part: int = PART) -> Iterator[tuple[int, int, int]]:
@@ -166,6 +215,5 @@ def abandon(aws: Aws, region: str, bucket: str, prefix: str) -> int:
         for upload in page.get("Uploads", ())
     ]
     for target in found:
-        about = f"upload to {bucket}/{target['Key']}"
-        aws.change("s3", region, "AbortMultipartUpload", about, role="scratch", **target)
+        _abort(aws, region, target, f"upload to {bucket}/{target['Key']}", "scratch")
     return len(found)

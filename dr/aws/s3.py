@@ -22,7 +22,6 @@ __all__ = [
     "delete_objects",
     "digest",
     "list_keys",
-    "put",
     "read",
     "replication_status",
     "versioning",
@@ -131,22 +130,6 @@ def replication_status(aws: Aws, region: str, bucket: str, key: str, version: st
     answer = aws.look("s3", region, "HeadObject", about, Bucket=bucket, Key=key, **parameters)
     status = answer.get("ReplicationStatus")
     return "COMPLETED" if status == "COMPLETE" else status
-
-
-def put(aws: Aws, region: str, bucket: str, key: str, body: bytes, *, role: Role = "scratch") -> str | None:
-    """Write an object, and return its version id where the bucket keeps versions."""
-    answer = aws.change(
-        "s3",
-        region,
-        "PutObject",
-        _shown(bucket, key, None),
-        role=role,
-        Bucket=bucket,
-        Key=key,
-        Body=body,
-        ChecksumAlgorithm="SHA256",
-    )
-    return answer.get("VersionId")
 
 
 def list_keys(aws: Aws, region: str, bucket: str, prefix: str = "", *, role: Role = "observe") -> Iterator[str]:

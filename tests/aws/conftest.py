@@ -19,6 +19,8 @@ from botocore.config import Config
 from dr.aws.clients import Aws
 from dr.connection import Connection
 from dr.connection import read as read_connection
+from dr.lab import life
+from dr.lab.home import Home
 
 ACCOUNT = "123456789012"
 PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
@@ -86,6 +88,12 @@ def lab() -> Iterator[Path]:
         process.wait(30)
         log.close()
         shutil.rmtree(top)
+
+
+def lose_answer(home: Path, region: str, service: str, operation: str, times: int = 1) -> None:
+    """Let the next calls of an operation take effect, and nobody hear of it."""
+    options = {"region": region, "service": service, "operation": operation, "times": times}
+    life.command(Home(home), "inject", {"name": "lost-response", "options": options})
 
 
 def _ready(home: Path) -> bool:

@@ -28,9 +28,10 @@ def test_the_lab_tells_who_we_are(aws: Aws) -> None:
 
 def test_another_account_than_the_estates_is_refused(aws: Aws) -> None:
     stranger = Aws(aws.connection.model_copy(update={"account": None}), "999999999999", environment={})
+    bucket = "orders-scratch-eu-central-1"
     with pytest.raises(Refused, match="belong to account 123456789012, the estate is account 999999999999"):
-        s3.put(stranger, "eu-central-1", "orders-scratch-eu-central-1", "never/written", b"")
-    assert list(s3.list_keys(aws, "eu-central-1", "orders-scratch-eu-central-1", "never/")) == []
+        stranger.change("s3", "eu-central-1", "PutObject", "x", role="scratch", Bucket=bucket, Key="never/written")
+    assert list(s3.list_keys(aws, "eu-central-1", bucket, "never/")) == []
 
 
 def test_a_connection_to_another_account_is_refused() -> None:

@@ -96,10 +96,10 @@ def test_what_changes_something_asks_for_its_permit_and_the_control_store_does_n
         with pytest.raises(LeaseLost):
             aws.assert_permitted()
         with pytest.raises(LeaseLost):
-            s3.put(aws, REGION, "bucket", "key", b"")
+            aws.change("s3", REGION, "PutObject", "an object", Bucket="bucket", Key="key", role="scratch")
         assert {asked["path"] for asked in made.asked} == {"/"}, "only the caller's identity was asked for"
         s3.read(aws, REGION, "bucket", "key")
         assert conditional.put_if_absent(aws, REGION, "bucket", "key", b"")
         assert conditional.put_if_unchanged(aws, REGION, "bucket", "key", b"", None) == '"new"'
         aws.permit(None)
-        s3.put(aws, REGION, "bucket", "key", b"")
+        aws.change("s3", REGION, "PutObject", "an object", Bucket="bucket", Key="key", role="scratch")

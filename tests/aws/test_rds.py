@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,7 +21,7 @@ from dr.errors import AwsError, Refused, Unable
 from dr.estate import SiteName
 from dr.recovery import RecoveryWindow
 
-from .conftest import GROUP, KEY, PRIMARY, RECOVERY, Raw, eventually
+from .conftest import GROUP, KEY, PRIMARY, RECOVERY, Raw, eventually, lose_answer
 
 HERE, THERE = PRIMARY, RECOVERY
 OWNER, PASSWORD = "orders_owner", "production-s-own"
@@ -188,7 +189,9 @@ def test_a_secret_that_holds_something_else_is_told_without_showing_it(aws: Aws,
         assert caught.value.__context__ is None
 
 
-def test_a_snapshot_its_copy_and_a_restore_from_it(aws: Aws, production: Instance, scratch: list[Instance]) -> None:
+def test_a_snapshot_its_copy_and_a_restore_from_it(
+    aws: Aws, production: Instance, scratch: list[Instance], lab: Path
+) -> None:
     name, tags = claims.backup_name(RUN, "receipts-db"), claims.tags(RUN, "receipts-db", "backup", None)
     first = snapshots.create_snapshot(aws, HERE, "orders", name, tags)
     assert snapshots.create_snapshot(aws, HERE, "orders", name, tags).arn == first.arn  # met again, and adopted
@@ -222,6 +225,8 @@ def test_a_snapshot_its_copy_and_a_restore_from_it(aws: Aws, production: Instanc
     assert snapshots.snapshot(aws, THERE, "nothing") is None
 
     asked = request(aws, THERE, production, "from-copy")
+    # Asked for twice on the wire, because nobody heard the first answer.
+    lose_answer(lab, THERE, "rds", "RestoreDBInstanceFromDBSnapshot")
     made = restores.restore_from_snapshot(aws, THERE, asked, point)
     scratch.append(made)
     assert restores.restore_from_snapshot(aws, THERE, asked, copied).resource_id == made.resource_id

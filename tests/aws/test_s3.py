@@ -12,12 +12,13 @@ from dr.aws.errors import missing
 from dr.claims import Creation, Description, ScratchClaim, claim_scratch
 from dr.errors import AwsError, Refused, Unable
 
-from .conftest import PRIMARY, RECOVERY, Raw, documents, eventually, scratch
+from .conftest import PRIMARY, RECOVERY, Raw, documents, eventually, lose_answer, scratch
 
 HERE = RECOVERY
 SCRATCH = scratch(HERE)
 COPY = documents(HERE)
 SOURCE = documents(PRIMARY)
+IN_PARTS = ("CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload")
 ODD = "a folder/ä+b &<c>%20?=#.txt"
 
 
@@ -114,6 +115,46 @@ def test_a_copy_in_parts_that_fails_leaves_no_upload(aws: Aws, raw: Raw) -> None
     assert raw("s3", HERE).list_multipart_uploads(Bucket=SCRATCH, Prefix="run/short").get("Uploads", []) == []
 
 
+@pytest.mark.parametrize("operation", IN_PARTS)
+def test_a_copy_in_parts_whose_answer_is_lost_is_one_object_of_the_same_bytes(
+    aws: Aws, raw: Raw, lab: Path, operation: str
+) -> None:
+    client, body, key = raw("s3", HERE), b"p" * (6 * 1024**2), f"lost-{operation}/documents/copy"
+    version = client.put_object(Bucket=COPY, Key=operation, Body=body)["VersionId"]
+    source = {"Bucket": COPY, "Key": operation, "VersionId": version}
+    lose_answer(lab, HERE, "s3", operation)
+    made = copies.copy_in_parts(
+        aws, HERE, source, len(body), SCRATCH, key, about="a copy", role="scratch", part=5 * 1024**2
+    )
+    (only,) = client.list_object_versions(Bucket=SCRATCH, Prefix=key)["Versions"]
+    assert only["VersionId"] == made
+    assert client.get_object(Bucket=SCRATCH, Key=key)["Body"].read() == body
+    # An upload that was begun twice leaves one behind: the removal of the copy takes it along.
+    left = client.list_multipart_uploads(Bucket=SCRATCH, Prefix=key).get("Uploads", [])
+    assert len(left) == (operation == "CreateMultipartUpload")
+    if left:
+        lose_answer(lab, HERE, "s3", "AbortMultipartUpload")
+    lose_answer(lab, HERE, "s3", "DeleteObjects")
+    s3.delete_objects(aws, claimed(f"lost-{operation}"))
+    assert "Versions" not in client.list_object_versions(Bucket=SCRATCH, Prefix=key)
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=SCRATCH, Prefix=key)
+
+
+def test_an_upload_that_became_something_else_is_no_copy_of_ours(aws: Aws, raw: Raw) -> None:
+    """Whoever completes an upload that is gone, and finds another object there, has not made it."""
+    client, body = raw("s3", HERE), b"q" * (6 * 1024**2)
+    version = client.put_object(Bucket=COPY, Key="taken", Body=body)["VersionId"]
+    upload = client.create_multipart_upload(Bucket=SCRATCH, Key="run/taken", ChecksumAlgorithm="SHA256")["UploadId"]
+    target = {"Bucket": SCRATCH, "Key": "run/taken", "UploadId": upload}
+    from_ = {"Bucket": COPY, "Key": "taken", "VersionId": version}
+    part = client.upload_part_copy(CopySource=from_, PartNumber=1, **target)["CopyPartResult"]
+    client.abort_multipart_upload(**target)
+    client.put_object(Bucket=SCRATCH, Key="run/taken", Body=b"another", ChecksumAlgorithm="SHA256")
+    parts = [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}]
+    with pytest.raises(AwsError, match="NoSuchUpload"):
+        copies.complete(aws, HERE, target, parts, "a copy", "scratch")
+
+
 def test_parts_cover_an_object_of_any_size() -> None:
     five_tb = 5 * 1024**4
     for size, part in ((1, 10), (10, 10), (11, 10), (five_tb, copies.PART), (10 * five_tb, copies.PART)):
@@ -157,7 +198,7 @@ def test_replication_tells_its_status(aws: Aws, raw: Raw, folder: str) -> None:
     version = raw("s3", PRIMARY).put_object(Bucket=SOURCE, Key=f"{folder}a", Body=b"x")["VersionId"]
     eventually(lambda: s3.replication_status(aws, PRIMARY, SOURCE, f"{folder}a", version) == "COMPLETED")
     assert s3.replication_status(aws, HERE, COPY, f"{folder}a", version) == "REPLICA"
-    own = s3.put(aws, HERE, COPY, f"{folder}b", b"x")
+    own = raw("s3", HERE).put_object(Bucket=COPY, Key=f"{folder}b", Body=b"x")["VersionId"]
     assert s3.replication_status(aws, HERE, COPY, f"{folder}b", own) is None
 
 
