@@ -3,8 +3,9 @@
 Whatever a test starts inherits our environment, also what detaches itself, and PostgreSQL under another user. So one
 entry of PATH that leads nowhere tells whose a process is, also where two suites run on one machine.
 
-A lab that a whole file or session shares may start clusters in one test for another: they are looked for at the end of
-the file. The last test of a session is the end of everything: nothing at all may be left then.
+A lab that a whole file or session shares may start clusters in one test for another, and what works in a folder that
+the file shares may go on: they are looked for at the end of the file. The last test of a session is the end of
+everything: nothing at all may be left then.
 """
 
 import os
@@ -38,6 +39,8 @@ class Leftovers:
         """Put off until the end of the file."""
         self._folders: set[str] = set()
         """Where the clusters of what a whole session shares may stand."""
+        self._shared_folders: set[str] = set()
+        """Where something may go on until the end of the file."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: "pytest.FixtureDef[Any]") -> Iterator[None]:
@@ -46,6 +49,7 @@ class Leftovers:
         if fixturedef.scope != "function":
             started = _pids() - before
             self._of_the_file |= started
+            self._shared_folders |= set(_FOLDER.findall(str(made))) if isinstance(made, Path) else set()
             if fixturedef.scope == "session":
                 self._of_the_session |= started
                 self._folders |= {folder for pid in started if self._ours(pid) for folder in _folders(pid)}
@@ -58,6 +62,7 @@ class Leftovers:
         file_ends = last or nextitem.path != item.path  # type: ignore[union-attr]
         if file_ends:
             self._of_the_file = set(self._of_the_session)
+            self._shared_folders.clear()
         end = time.monotonic() + PATIENCE
         while (left := self._left(file_ends=file_ends, last=last)) and time.monotonic() < end:
             time.sleep(0.05)
@@ -91,6 +96,8 @@ class Leftovers:
                 self._clusters.add(pid)
                 return True
             return not self._folders.isdisjoint(_folders(pid))
+        if not self._shared_folders.isdisjoint(_folders(pid)):
+            return True
         while pid > 1:
             if pid in self._of_the_file:
                 return True
