@@ -1,7 +1,8 @@
 """A run that was killed goes on: whatever the moment, nothing leaks, nothing is done twice, nothing passes unearned.
 
 Each story is one run that dies again and again, at one moment after the other, and is gone on with each time: before a
-call, after the call and before its record, after its record. The process kills itself (see `dying.py`).
+call, after the call and before its record, after its record. The process kills itself (see `dying.py`). A dozen deaths
+here, hundreds at random events in the soak; every event of every kind of run in `tests/simulation`.
 """
 
 import json
@@ -31,28 +32,21 @@ BUCKET = "firedrill-control-eu-central-1"
 
 RESTORED = "step_finished:restore receipts-documents"
 TEST = (
-    ("before", "learned:chosen"),
     ("after", "intended:RestoreDBInstance"),
     ("before", "observed:RestoreDBInstance"),
     ("after", "observed:RestoreDBInstance"),
-    ("after", "intended:ModifyDBInstance"),
     ("before", "observed:ModifyDBInstance"),
-    ("after", "covered"),
     ("after", "intended:Delete"),
     ("before", "removed"),
 )
 DOCUMENTS = (
     ("after", "intended:CopyObject"),
     ("before", "observed:CopyObject"),
-    ("before", "step_finished:verify receipts-documents"),
 )
 BACKUP = (
-    ("before", "learned:baseline of receipts-db"),
     ("after", "intended:CreateDBSnapshot"),
     ("before", "observed:CreateDBSnapshot"),
-    ("after", "intended:CopyDBSnapshot"),
     ("before", "observed:CopyDBSnapshot"),
-    ("before", "learned:manifests of receipts-documents"),
     ("before", "step_finished:commit"),
 )
 
