@@ -34,13 +34,11 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     connection.py           where AWS is reached when it is not at its usual address
     clock.py                now, sleep, deadline
     wait.py                 look, decide, sleep, look again, give up in time
-    sharing.py              where threads come from; pieces of work spread over them
+    sharing.py              where threads and their locks come from; pieces of work spread over them
     ledger.py               the journal as a bucket holds it: one writer for each event
     journal.py              append an event durably; read a journal back; take one up
     aws/                    AWS, in the domain's language
     store.py                the control store: folder or bucket; written once
-    lease.py                who may act on an application or an asset, with an epoch
-    holding.py              leases held for as long as something is done with them
     catalog.py              what a site holds
     postgres.py             a database connection with patience
     settling.py             wait until what was committing at an instant is over
@@ -48,6 +46,9 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     bracket.py              two snapshots of the source, just before and just after an instant
     baseline.py             record what is true around an instant
     questions.py            what steps ask of a database, by name
+    machine.py              the machine that a process runs on: its name, clock, threads, chance and disk
+    lease.py                who may act on an application or an asset, with an epoch
+    holding.py              leases held for as long as something is done with them
     report/                 one frozen value -> HTML, Markdown, JSON, JUnit
 
     what we do

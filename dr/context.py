@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from random import Random, SystemRandom
 from typing import Any
 
 from pydantic import SecretStr
@@ -20,7 +21,7 @@ from dr.journal import Journal
 from dr.plan import Plan
 from dr.questions import Questions
 from dr.records import BackupRecord, Document
-from dr.sharing import SystemThreads, Threads
+from dr.sharing import SYSTEM, Threads
 from dr.store import Store, keep, verified
 from dr.verification import Coverage, Finding
 
@@ -45,7 +46,8 @@ class Context:
     """Resource ids and names that nothing may delete: settled before the first step, so that no teardown has to ask."""
     passwords: dict[str, SecretStr] = field(default_factory=dict)
     """asset -> the one-time password of its scratch instance. Lives here only, and dies with the process."""
-    threads: Threads = field(default_factory=SystemThreads)
+    threads: Threads = SYSTEM
+    chance: Random = field(default_factory=SystemRandom)
     ask: Questions = field(default_factory=Questions)
     """Whoever answers for the databases."""
     step: str = ""

@@ -4,17 +4,16 @@ Everything before `carry_out` only looks. From there on the journal is open, and
 """
 
 import os
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 
 from dr import __version__, catalog, connection, preflight
 from dr.aws.clients import Aws
-from dr.clock import SystemClock
+from dr.clock import Clock
 from dr.connection import Connection
 from dr.context import Context
 from dr.documents import Document, load_estate
@@ -25,6 +24,7 @@ from dr.holding import check, holding, names_of
 from dr.journal import FILE, Journal, Reading, parse
 from dr.lease import this_process
 from dr.ledger import Ledger
+from dr.machine import Machine
 from dr.plan import Choice, Plan, plan_backup, plan_test
 from dr.recovery import RestoreTarget
 from dr.report.model import Report
@@ -49,6 +49,7 @@ class House:
     store: Store
     runs: Path
     """Where the folders of runs stand on this machine."""
+    machine: Machine = field(default_factory=Machine)
 
     def ledger(self, run: str) -> Ledger | None:
         """A run's journal in the control store. None where that is a folder: the run's own one stands in it."""
@@ -79,7 +80,7 @@ def enter(estate_file: Path, environment: Mapping[str, str] = os.environ) -> Hou
 
 def prepare_backup(house: House, choice: Choice) -> Plan:
     """Bind a backup. Raises Refused when something that it needs is not there."""
-    plan = plan_backup(house.estate, choice, SystemClock().now())
+    plan = plan_backup(house.estate, choice, house.machine.clock(Flag()).now())
     preflight.check_certificates(house.connection, house.estate, house.document)
     preflight.check_backup(house.aws, house.estate, house.document, plan)
     return plan
@@ -87,7 +88,7 @@ def prepare_backup(house: House, choice: Choice) -> Plan:
 
 def prepare_test(house: House, choice: Choice, *, site: SiteName, target: RestoreTarget, depth: Level) -> Plan:
     """Bind a restore test. Raises Refused when its target cannot be restored in that site."""
-    plan = plan_test(house.estate, choice, SystemClock().now(), site=site, target=target, depth=depth)
+    plan = plan_test(house.estate, choice, house.machine.clock(Flag()).now(), site=site, target=target, depth=depth)
     if plan.databases:
         preflight.check_certificates(house.connection, house.estate, house.document)
     records = catalog.records(house.store, choice.application)
@@ -101,7 +102,9 @@ def held(house: House, plan: Plan, stopping: Flag, say: Callable[[str], None]) -
 
     Raises Refused when another run holds it.
     """
-    with holding(house.store, SystemClock(stopping), names_of(plan), this_process(plan.run), say) as leases:
+    here = house.machine
+    holder = this_process(plan.run, here)
+    with holding(house.store, here.clock(stopping), names_of(plan), holder, say, threads=here.threads) as leases:
         house.aws.permit(partial(check, leases))
         try:
             yield
@@ -123,15 +126,16 @@ def carry_out(
 
 def _performed(house: House, plan: Plan, stopping: Flag, say: Callable[[str], None], watch: Watch | None) -> Report:
     folder = run_folder(house, plan, exist_ok=False)
-    clock = SystemClock(stopping)
-    with Journal(folder / FILE, clock, house.ledger(plan.run)) as journal:
+    here = house.machine
+    clock = here.clock(stopping)
+    with here.journal(folder / FILE, clock, house.ledger(plan.run), threads=here.threads) as journal:
         context = surroundings(house, plan, clock, journal, say)
         journal.append(
             Opened(
                 run=plan.run,
                 tool=TOOL,
-                host=socket.gethostname(),
-                pid=os.getpid(),
+                host=here.host,
+                pid=here.pid,
                 plan=plan.model_dump(mode="json", by_alias=True),
                 estate=house.document.text,
             )
@@ -142,7 +146,7 @@ def _performed(house: House, plan: Plan, stopping: Flag, say: Callable[[str], No
         return concluded(house, journal, folder)
 
 
-def surroundings(house: House, plan: Plan, clock: SystemClock, journal: Journal, say: Callable[[str], None]) -> Context:
+def surroundings(house: House, plan: Plan, clock: Clock, journal: Journal, say: Callable[[str], None]) -> Context:
     """What the steps of a plan may touch; from here on, no region may be called that the plan has no business in."""
     protected = protected_by(house.estate, catalog.records(house.store, plan.application))
     # Whatever a step may try: a test calls the region that it restores in, and that of the control store.
@@ -158,6 +162,9 @@ def surroundings(house: House, plan: Plan, clock: SystemClock, journal: Journal,
         store=house.store,
         say=say,
         protected=frozenset(protected),
+        threads=house.machine.threads,
+        chance=house.machine.chance,
+        ask=house.machine.ask,
     )
 
 

@@ -1,6 +1,5 @@
 """Hold leases for as long as something is done with them: get them, renew them beside it, give them back."""
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
@@ -9,6 +8,7 @@ from dr.clock import Clock
 from dr.errors import FiredrillError, LeaseLost
 from dr.lease import TIME_TO_LIVE, Holder, Lease, Starter
 from dr.plan import Plan
+from dr.sharing import SYSTEM, Threads
 from dr.store import Store
 
 RENEWALS: Final = 3
@@ -37,14 +37,17 @@ def holding(
     *,
     exclusive: bool = False,
     time_to_live: float = TIME_TO_LIVE,
+    threads: Threads = SYSTEM,
 ) -> Iterator[list[Lease]]:
     """Hold leases of these names, and renew them until the end. Raises Refused when one cannot be had: then of none."""
     with ExitStack() as stack:
         leases: list[Lease] = []
         # In one order for everybody: of two that want the same names, one gets all.
         for name in sorted(names):
-            starter = Starter(store, clock, name, holder, exclusive=exclusive, time_to_live=time_to_live)
-            leases.append(stack.enter_context(_kept(acquire(starter, clock, time_to_live), say)))
+            starter = Starter(
+                store, clock, name, holder, exclusive=exclusive, time_to_live=time_to_live, threads=threads
+            )
+            leases.append(stack.enter_context(_kept(acquire(starter, clock, time_to_live), threads, say)))
         yield leases
 
 
@@ -62,28 +65,24 @@ def names_of(plan: Plan) -> list[str]:
 
 
 @contextmanager
-def _kept(lease: Lease, say: Callable[[str], None]) -> Iterator[Lease]:
+def _kept(lease: Lease, threads: Threads, say: Callable[[str], None]) -> Iterator[Lease]:
     """Renew a lease beside whatever is done with it, and give it back at the end."""
-    stop = threading.Event()
-    # It ends with the process whatever happens: nobody may hold a lease who does nothing else any more.
-    renewing = threading.Thread(target=_renew, args=(lease, stop), name=f"lease of {lease.name}", daemon=True)
-    renewing.start()
     try:
-        yield lease
+        with threads.beside(lease.time_to_live / RENEWALS, lambda: _renewed(lease), f"lease of {lease.name}"):
+            yield lease
     finally:
-        stop.set()
-        renewing.join()
         try:
             lease.give_back()
         except FiredrillError as problem:
             say(f"lease of {lease.name} was not given back: {problem.message}")
 
 
-def _renew(lease: Lease, stop: threading.Event) -> None:
-    while not stop.wait(lease.time_to_live / RENEWALS):
-        try:
-            lease.renew()
-        except LeaseLost:
-            return  # The next check says so, to whoever can do something about it.
-        except FiredrillError:
-            continue  # The store did not answer. It is asked again, here and by the next check, which then counts.
+def _renewed(lease: Lease) -> bool:
+    """Renew it. False when there is nothing left to renew."""
+    try:
+        lease.renew()
+    except LeaseLost:
+        return False  # The next check says so, to whoever can do something about it.
+    except FiredrillError:
+        return True  # The store did not answer. It is asked again, here and by the next check, which then counts.
+    return True

@@ -12,7 +12,6 @@ lives, and not a moment longer. Where the control store is a bucket, the ledger 
 import fcntl
 import hashlib
 import os
-import threading
 from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
@@ -25,6 +24,7 @@ from dr.errors import FiredrillError, Refused, Unable
 from dr.events import Covered, Entry, Event, Found, Learned, StepStarted
 from dr.ledger import Ledger
 from dr.recovery import Fact
+from dr.sharing import SYSTEM, Threads
 
 FILE = "journal.jsonl"
 GENESIS = "0" * 64
@@ -49,13 +49,21 @@ class Reading(Fact):
 class Journal:
     """The journal being written. One process holds it: the lock tells others that its run is alive."""
 
-    def __init__(self, path: Path, clock: Clock, ledger: Ledger | None = None, *, take_up: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        ledger: Ledger | None = None,
+        *,
+        take_up: bool = False,
+        threads: Threads = SYSTEM,
+    ) -> None:
         """A new journal; or, with `take_up`, one whose writer is dead.
 
         Raises Refused when a new one exists already, and when the writer of one to be taken up is still alive.
         """
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threads.lock()
         self._path = path
         self._ledger = ledger
         self._over: FiredrillError | None = None

@@ -9,10 +9,6 @@ An exclusive lease pre-empts: it is taken at once from a holder whose own is not
 its application and each asset of it exclusively, does not wait for a nightly backup.
 """
 
-import os
-import secrets
-import socket
-import threading
 from datetime import datetime
 from typing import Final, Literal
 
@@ -20,7 +16,9 @@ from pydantic import Field, ValidationError
 
 from dr.clock import Clock
 from dr.errors import LeaseLost, Refused
+from dr.machine import Machine
 from dr.recovery import Fact, stamp
+from dr.sharing import SYSTEM, Threads
 from dr.store import Seen, Store
 
 TIME_TO_LIVE: Final = 15.0
@@ -42,9 +40,10 @@ class Holder(Fact):
         return f"{self.run} (process {self.pid} on {self.host})"
 
 
-def this_process(run: str) -> Holder:
+def this_process(run: str, machine: Machine | None = None) -> Holder:
     """Whoever executes this, in the name of a run."""
-    return Holder(run=run, host=socket.gethostname(), pid=os.getpid(), token=secrets.token_hex(8))
+    here = machine or Machine()
+    return Holder(run=run, host=here.host, pid=here.pid, token=here.chance.randbytes(8).hex())
 
 
 class Record(Fact):
@@ -68,7 +67,15 @@ class Lease:
     """A lease that was got. Threads may share it."""
 
     def __init__(
-        self, store: Store, clock: Clock, name: str, record: Record, mark: str, renewed: float, time_to_live: float
+        self,
+        store: Store,
+        clock: Clock,
+        name: str,
+        record: Record,
+        mark: str,
+        renewed: float,
+        time_to_live: float,
+        threads: Threads,
     ) -> None:
         """`renewed`: the moment on `clock` before the write that got it."""
         self.name = name
@@ -78,7 +85,7 @@ class Lease:
         self._record = record
         self._mark = mark
         self._renewed = renewed
-        self._lock = threading.Lock()
+        self._lock = threads.lock()
 
     @property
     def epoch(self) -> int:
@@ -140,6 +147,7 @@ class Starter:
         *,
         exclusive: bool = False,
         time_to_live: float = TIME_TO_LIVE,
+        threads: Threads = SYSTEM,
     ) -> None:
         self.name = name
         self._store = store
@@ -147,6 +155,7 @@ class Starter:
         self._holder = holder
         self._exclusive = exclusive
         self._time_to_live = time_to_live
+        self._threads = threads
         self._looked = False
         self._mark: str | None = None
         self._since = 0.0
@@ -181,7 +190,7 @@ class Starter:
         new = self._store.replace(document, _content(taken), mark)
         if new is None:
             return None
-        return Lease(self._store, self._clock, self.name, taken, new, now, self._time_to_live)
+        return Lease(self._store, self._clock, self.name, taken, new, now, self._time_to_live, self._threads)
 
     def _may_take(self, record: Record | None, now: float) -> bool:
         if record is None or record.holder is None:

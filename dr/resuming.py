@@ -4,8 +4,6 @@ Everything that can be refused is refused by looking. Then the journal is taken 
 now: a process that was not as dead as it seemed is stopped by its own next event.
 """
 
-import os
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,13 +11,12 @@ from pathlib import Path
 from threading import Event as Flag
 
 from dr import catalog, journal
-from dr.clock import SystemClock
 from dr.context import Context
 from dr.documents import estate_of, parse
 from dr.drill import TOOL, House, concluded, held, run_folder, surroundings
 from dr.errors import Interrupted, Refused
 from dr.events import Intended, Observed, Resumed, Thing
-from dr.journal import FILE, Journal, Reading
+from dr.journal import FILE, Reading
 from dr.plan import Plan
 from dr.provenance import assert_ours, plan_of
 from dr.replay import Past, replay
@@ -71,7 +68,8 @@ def look(house: House, asked: str, *, take_over: bool = False) -> Stopped:
     if plan.run != run:
         raise Refused(f"{run}: its journal is that of {plan.run}", hint="was a folder renamed or copied by hand?")
     now = house.estate
-    planned = estate_of(parse(Path(f"estate of {run}"), past.opened.estate.encode()))
+    changed = past.opened.estate != house.document.text
+    planned = estate_of(parse(Path(f"estate of {run}"), past.opened.estate.encode())) if changed else now
     assert_ours(plan, planned)
     if planned.account != now.account:
         raise Refused(
@@ -84,7 +82,7 @@ def look(house: House, asked: str, *, take_over: bool = False) -> Stopped:
         plan=plan,
         past=past,
         reading=reading,
-        estate_changed=past.opened.estate != house.document.text,
+        estate_changed=changed,
         also_protected=frozenset(protected_by(now, catalog.records(house.store, plan.application))),
     )
 
@@ -101,23 +99,21 @@ def resume(stopped: Stopped, *, stopping: Flag, say: Callable[[str], None], watc
 
 def abort(stopped: Stopped, *, say: Callable[[str], None]) -> Report:
     """Give a run up: remove its scratch, and close its journal. What a backup made lasts, and is only listed."""
-    reason = f"given up by `dr abort` on {socket.gethostname()}"
+    reason = f"given up by `dr abort` on {stopped.house.machine.host}"
     return _taken_up(stopped, Flag(), say, lambda context: give_up(context, reason))
 
 
 def _taken_up(
     stopped: Stopped, stopping: Flag, say: Callable[[str], None], finish: Callable[[Context], None]
 ) -> Report:
-    house, plan, clock = stopped.house, stopped.plan, SystemClock(stopping)
-    folder = run_folder(house, plan, exist_ok=True)
-    with Journal(folder / FILE, clock, house.ledger(plan.run), take_up=True) as book:
+    house, plan, here = stopped.house, stopped.plan, stopped.house.machine
+    folder, clock = run_folder(house, plan, exist_ok=True), here.clock(stopping)
+    with here.journal(folder / FILE, clock, house.ledger(plan.run), take_up=True, threads=here.threads) as book:
         if book.reading().head_sha256 != stopped.reading.head_sha256:
             raise Refused(
                 f"{plan.run} went on while it was looked at", hint="another process has it: look at `dr runs`"
             )
-        book.append(
-            Resumed(tool=TOOL, host=socket.gethostname(), pid=os.getpid(), estate_changed=stopped.estate_changed)
-        )
+        book.append(Resumed(tool=TOOL, host=here.host, pid=here.pid, estate_changed=stopped.estate_changed))
         context = surroundings(house, plan, clock, book, say)
         # What a dead process of this run held is taken over at once: the journal is ours.
         with held(house, plan, stopping, say):
@@ -141,10 +137,10 @@ def _alive(house: House, run: str, past: Past, take_over: bool) -> None:
         raise Refused(f"{run} is still at work in process {past.pid}", hint="let it end, or stop it there (Ctrl-C)")
     if take_over:
         return
-    if past.host != socket.gethostname():
+    if past.host != house.machine.host:
         raise Refused(
             f"{run} was written last on {past.host}: whether it is at work there, nobody can see from here",
             hint=NEVERMIND,
         )
-    if not path.exists() and Path(f"/proc/{past.pid}").exists():
+    if not path.exists() and house.machine.lives(past.pid):
         raise Refused(f"{run} may still be at work in process {past.pid}, from another folder", hint=NEVERMIND)

@@ -1,10 +1,10 @@
-"""Where threads come from; and a list of tasks shared among a few of them."""
+"""Where threads and their locks come from; and a list of tasks shared among a few of them."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from queue import Empty, SimpleQueue
-from threading import Event
+from threading import Event, Lock, Thread
 from typing import Any, Protocol, TypeVar
 
 Task = TypeVar("Task")
@@ -19,6 +19,12 @@ class Threads(Protocol):
     def first_done(self, running: Collection["Future[Any]"]) -> "list[Future[Any]]":
         """Those that have ended, in the order given, once any has."""
 
+    def lock(self) -> AbstractContextManager[object]:
+        """What one thread at a time may enter."""
+
+    def beside(self, every: float, work: Callable[[], bool], name: str) -> AbstractContextManager[None]:
+        """Beside a block, do something every so many seconds, until that says False or the block ends."""
+
 
 class SystemThreads:
     """The machine's own threads."""
@@ -29,6 +35,29 @@ class SystemThreads:
     def first_done(self, running: Collection["Future[Any]"]) -> "list[Future[Any]]":
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         return [one for one in running if one in done]
+
+    def lock(self) -> AbstractContextManager[object]:
+        return Lock()
+
+    @contextmanager
+    def beside(self, every: float, work: Callable[[], bool], name: str) -> Iterator[None]:
+        stop = Event()
+
+        def go_on() -> None:
+            while not stop.wait(every) and work():
+                pass
+
+        # It ends with the process whatever happens: nobody may go on for a process that does nothing else any more.
+        thread = Thread(target=go_on, name=name, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+SYSTEM = SystemThreads()
 
 
 def spread(tasks: Sequence[Task], workers: int, work: Callable[[Callable[[], Task | None], ExitStack], None]) -> None:

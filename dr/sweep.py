@@ -6,17 +6,17 @@ nothing by themselves.
 """
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event as Flag
 from typing import Literal
 
 from dr import catalog, journal
 from dr.aws import tagging
 from dr.claims import TAG_PURPOSE, TAG_RUN, Allowance, Creation
-from dr.clock import Clock, Deadline, SystemClock
+from dr.clock import Clock, Deadline
 from dr.drill import House
 from dr.errors import FiredrillError, Refused
 from dr.events import Thing
@@ -43,7 +43,7 @@ class Swept:
     reason: str
 
 
-def sweep(house: House, *, dry_run: bool, say: Callable[[str], None], clock: Clock | None = None) -> list[Swept]:
+def sweep(house: House, *, dry_run: bool, say: Callable[[str], None]) -> list[Swept]:
     """Go through every journal in the store, then through what the tagging API knows in both regions.
 
     What goes wrong with one run, or with one region, is part of the result: it must not keep other scratch alive.
@@ -54,7 +54,7 @@ def sweep(house: House, *, dry_run: bool, say: Callable[[str], None], clock: Clo
             f"no run was ever journaled in {house.runs}",
             hint="sweep from where the runs were started, with their estate",
         )
-    clock = clock or SystemClock()
+    clock = house.machine.clock(Flag())
     found: list[Swept] = []
     protected = protected_by(house.estate, [])
     for name in house.estate.applications:
@@ -99,7 +99,7 @@ def _sweep_run(
     left = creations(reading)
     if not left:
         return
-    if reason := _at_work(folder, reading, clock):
+    if reason := _at_work(house, folder, reading, clock):
         for creation in left:
             yield Swept(_shown(creation), folder.name, "left alone", reason)
         return
@@ -124,13 +124,13 @@ def _sweep_run(
             yield Swept(_shown(creation), folder.name, "removed", "its run is over")
 
 
-def _at_work(folder: Path, reading: Reading, clock: Clock) -> str:
+def _at_work(house: House, folder: Path, reading: Reading, clock: Clock) -> str:
     """Why a run may still be at work; empty when it is over. Another machine's lock cannot be seen: expiry decides."""
     past = replay(reading.events)
     if journal.alive(folder / FILE):
         return "its run is still at work"
     expires = datetime.fromisoformat(str(past.opened.plan.get("expires_at")))
-    if past.host != socket.gethostname() and not past.closed and clock.now() < expires:
+    if past.host != house.machine.host and not past.closed and clock.now() < expires:
         return f"its run was at work on {past.host}; this machine may remove it from {stamp(expires)} on"
     return ""
 

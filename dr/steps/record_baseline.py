@@ -1,7 +1,5 @@
 """Record what is true of a database around one whole second, while it goes on being written to."""
 
-import secrets
-
 from dr import facts
 from dr.aws import rds
 from dr.context import Context
@@ -24,7 +22,7 @@ def record_baseline(step: RecordBaseline, context: Context) -> None:
         source.resource_id,
         lambda dbname: source_login(context, step.asset, dbname),
         context.clock,
-        seed=secrets.randbits(63),
+        seed=context.chance.getrandbits(63),
         first=database.database or source.database or "postgres",
         say=context.say,
     )

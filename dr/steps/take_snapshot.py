@@ -1,6 +1,5 @@
 """Take a snapshot of a database, between two sides of a baseline of its own."""
 
-import secrets
 from datetime import datetime
 
 from dr import facts
@@ -47,7 +46,7 @@ def take_snapshot(step: TakeSnapshot, context: Context) -> None:
         source.resource_id,
         lambda dbname: source_login(context, step.asset, dbname),
         context.clock,
-        seed=secrets.randbits(63),
+        seed=context.chance.getrandbits(63),
         first=database.database or source.database or "postgres",
         say=context.say,
         around=take,
