@@ -46,10 +46,10 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     bracket.py              two snapshots of the source, just before and just after an instant
     baseline.py             record what is true around an instant
     questions.py            what steps ask of a database, by name
+    report/                 one frozen value -> HTML, Markdown, JSON, JUnit
     machine.py              the machine that a process runs on: its name, clock, threads, chance and disk
     lease.py                who may act on an application or an asset, with an epoch
     holding.py              leases held for as long as something is done with them
-    report/                 one frozen value -> HTML, Markdown, JSON, JUnit
 
     what we do
     context.py              what a step may touch

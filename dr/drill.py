@@ -4,10 +4,9 @@ Everything before `carry_out` only looks. From there on the journal is open, and
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 
@@ -22,14 +21,13 @@ from dr.estate import Estate, SiteName
 from dr.events import Opened
 from dr.holding import check, holding, names_of
 from dr.journal import FILE, Journal, Reading, parse
-from dr.lease import this_process
+from dr.lease import Lease, this_process
 from dr.ledger import Ledger
 from dr.machine import Machine
 from dr.plan import Choice, Plan, plan_backup, plan_test
 from dr.recovery import RestoreTarget
 from dr.report.model import Report
 from dr.report.rebuild import report_of
-from dr.report.write import write
 from dr.run import Watch, run
 from dr.scratch import protected_by
 from dr.store import Store, open_store
@@ -96,20 +94,28 @@ def prepare_test(house: House, choice: Choice, *, site: SiteName, target: Restor
     return plan
 
 
-@contextmanager
-def held(house: House, plan: Plan, stopping: Flag, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold what a run has to hold, and have each call that changes something ask whether it still is held.
-
-    Raises Refused when another run holds it.
-    """
+def held(
+    house: House, plan: Plan, stopping: Flag, say: Callable[[str], None]
+) -> AbstractContextManager[Sequence[Lease]]:
+    """Hold what a run has to hold. Entering it raises Refused when another run holds it."""
     here = house.machine
     holder = this_process(plan.run, here)
-    with holding(house.store, here.clock(stopping), names_of(plan), holder, say, threads=here.threads) as leases:
-        house.aws.permit(partial(check, leases))
-        try:
-            yield
-        finally:
-            house.aws.permit(None)
+    return holding(house.store, here.clock(stopping), names_of(plan), holder, say, threads=here.threads)
+
+
+@contextmanager
+def permitted(house: House, leases: Sequence[Lease], journal: Journal) -> Iterator[None]:
+    """Have each call that changes something ask whether everything is still held, and whether the run is still ours."""
+
+    def ask() -> None:
+        check(leases)
+        journal.assert_ours()
+
+    house.aws.permit(ask)
+    try:
+        yield
+    finally:
+        house.aws.permit(None)
 
 
 def carry_out(
@@ -120,11 +126,18 @@ def carry_out(
     A run that was asked to stop has a report too. A bug is not caught: its traceback shows, after the teardown. Raises
     Refused, and leaves nothing behind, when another run holds what this one has to hold.
     """
-    with held(house, plan, stopping, say):
-        return _performed(house, plan, stopping, say, watch)
+    with held(house, plan, stopping, say) as leases:
+        return _performed(house, plan, leases, stopping, say, watch)
 
 
-def _performed(house: House, plan: Plan, stopping: Flag, say: Callable[[str], None], watch: Watch | None) -> Report:
+def _performed(
+    house: House,
+    plan: Plan,
+    leases: Sequence[Lease],
+    stopping: Flag,
+    say: Callable[[str], None],
+    watch: Watch | None,
+) -> Report:
     folder = run_folder(house, plan, exist_ok=False)
     here = house.machine
     clock = here.clock(stopping)
@@ -140,7 +153,7 @@ def _performed(house: House, plan: Plan, stopping: Flag, say: Callable[[str], No
                 estate=house.document.text,
             )
         )
-        with suppress(Interrupted):
+        with permitted(house, leases, journal), suppress(Interrupted):
             # The journal has it: the verdict, the reasons and the exit code all follow from there.
             run(context, stopping, watch)
         return concluded(house, journal, folder)
@@ -172,7 +185,7 @@ def concluded(house: House, journal: Journal, folder: Path) -> Report:
     """Judge a run by its journal, and write its report beside it."""
     house.aws.allow(None)
     report = report_of(journal.reading())
-    write(report, folder)
+    house.machine.report(report, folder)
     return report
 
 

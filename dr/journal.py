@@ -12,7 +12,7 @@ lives, and not a moment longer. Where the control store is a bucket, the ledger 
 import fcntl
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Self
@@ -32,6 +32,8 @@ SEAL = b',"sha256":"'
 WAITING = (Found, Covered, Learned, StepStarted)
 """Events that announce no call: the ledger gets them with the next event that does, or with the end of their step.
 Until then they are worth nothing to anybody else, since a step that did not end is done again."""
+FRESH = 1.0
+"""Seconds for which nobody asks again whether the run is still ours: a call under way takes longer than that."""
 
 
 class Reading(Fact):
@@ -67,6 +69,8 @@ class Journal:
         self._path = path
         self._ledger = ledger
         self._over: FiredrillError | None = None
+        self._asked = clock.monotonic()
+        """Since when nobody knows whether the run is still ours."""
         self._torn = False
         self._file = _taken_up(path) if take_up else _new(path)
         try:
@@ -114,12 +118,28 @@ class Journal:
         ledger.add(number, line)
         if waits:
             return
+        self._settle(ledger.flush)
+
+    def assert_ours(self) -> None:
+        """Ask before each call that changes something. Raises Refused when somebody else writes this journal now.
+
+        One announcement may stand for many calls, and a process that was paused does not know of it: its clock does.
+        """
+        with self._lock:
+            if self._over:
+                raise self._over
+            if self._ledger and self._clock.monotonic() - self._asked > FRESH:
+                self._settle(self._ledger.assert_ours)
+
+    def _settle(self, ask: Callable[[], None]) -> None:
+        before = self._clock.monotonic()
         try:
-            ledger.flush()
+            ask()
         except Refused as problem:
             # For good: whatever this process would still write or change is another one's business now.
             self._over = problem
             raise
+        self._asked = before
 
     def _write(self, line: bytes) -> None:
         """The whole line, or none of it: what stands behind a torn line could never be read back.

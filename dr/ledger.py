@@ -57,20 +57,35 @@ class Ledger:
         When it raises Unable nobody knows whether it stands there: the lines are kept, and the next flush finds out.
         """
         while self._unsent:
-            name = f"{self._prefix}{self._first:06d}.jsonl"
             try:
-                self._store.create(name, self._unsent)
+                self._store.create(self._next, self._unsent)
                 there = self._unsent
-            except Refused as taken:
-                # Perhaps it is our own, of an earlier flush whose answer was lost: then it begins like ours.
-                there = self._store.read(name)
-                if not there or not self._unsent.startswith(there):
-                    raise Refused(
-                        f"another process took {self._run} over: event {self._first} in {self.shown} is not ours",
-                        hint="nothing more is changed by this process; the other one finishes the run",
-                    ) from taken
+            except Refused:
+                there = self._own()
             self._unsent = self._unsent[len(there) :]
             self._first += there.count(b"\n")
+
+    def assert_ours(self) -> None:
+        """Raises Refused when somebody else wrote the event that is to come next."""
+        if self._next in self._store.names(self._next):
+            self._own()
+
+    @property
+    def _next(self) -> str:
+        return f"{self._prefix}{self._first:06d}.jsonl"
+
+    def _own(self) -> bytes:
+        """What stands where our next lines belong. Raises Refused for another process's.
+
+        Our own, of an earlier flush whose answer was lost, begins like ours.
+        """
+        there = self._store.read(self._next)
+        if not there or not self._unsent.startswith(there):
+            raise Refused(
+                f"another process took {self._run} over: event {self._first} in {self.shown} is not ours",
+                hint="nothing more is changed by this process; the other one finishes the run",
+            )
+        return there
 
     def read(self) -> bytes:
         """Every line that stands there, in order; empty when the store knows nothing of this run.

@@ -11,6 +11,8 @@ from threading import Event as Flag
 from dr.clock import Clock, SystemClock
 from dr.journal import Journal
 from dr.questions import Questions
+from dr.report.model import Report
+from dr.report.write import write
 from dr.sharing import SystemThreads, Threads
 
 
@@ -26,6 +28,8 @@ class Machine:
     chance: Random = field(default_factory=SystemRandom)
     journal: type[Journal] = Journal
     """How a journal is written to this machine's disk."""
+    report: Callable[[Report, Path], None] = write
+    """How a report is written beside it."""
     ask: Questions = field(default_factory=Questions)
     """Whoever answers for the databases."""
     lives: Callable[[int], bool] = lambda pid: Path(f"/proc/{pid}").exists()

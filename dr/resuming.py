@@ -13,7 +13,7 @@ from threading import Event as Flag
 from dr import catalog, journal
 from dr.context import Context
 from dr.documents import estate_of, parse
-from dr.drill import TOOL, House, concluded, held, run_folder, surroundings
+from dr.drill import TOOL, House, concluded, held, permitted, run_folder, surroundings
 from dr.errors import Interrupted, Refused
 from dr.events import Intended, Observed, Resumed, Thing
 from dr.journal import FILE, Reading
@@ -116,7 +116,7 @@ def _taken_up(
         book.append(Resumed(tool=TOOL, host=here.host, pid=here.pid, estate_changed=stopped.estate_changed))
         context = surroundings(house, plan, clock, book, say)
         # What a dead process of this run held is taken over at once: the journal is ours.
-        with held(house, plan, stopping, say):
+        with held(house, plan, stopping, say) as leases, permitted(house, leases, book):
             finish(replace(context, protected=context.protected | stopped.also_protected))
         return concluded(house, book, folder)
 

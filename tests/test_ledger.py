@@ -117,6 +117,37 @@ def test_who_lost_the_run_changes_nothing_more(bucket: Bucket, machines: Iterato
     assert read(path) == second.reading()
 
 
+def test_who_announced_many_calls_at_once_learns_between_them_that_the_run_was_lost(
+    bucket: Bucket, machines: Iterator[Path]
+) -> None:
+    clock = HandClock()
+    first = Journal(next(machines), clock, Ledger(bucket, RUN))
+    first.append(INTENT)
+    first.append(FOUND)
+    clock.sleep(400.0)
+    first.assert_ours()
+    with Journal(next(machines), HandClock(), Ledger(bucket, RUN), take_up=True) as second:
+        second.append(Resumed(tool="t", host="two", pid=2))
+    first.assert_ours()  # asked a moment ago: a call that is under way takes longer
+    clock.sleep(1.1)
+    for _ in range(2):
+        with pytest.raises(Refused, match="another process took"):
+            first.assert_ours()
+    first.close()
+
+
+def test_an_own_write_whose_answer_was_lost_is_not_another_ones(bucket: Bucket, machines: Iterator[Path]) -> None:
+    clock = HandClock()
+    with Journal(next(machines), clock, Ledger(bucket, RUN)) as journal:
+        bucket.lose = "after"
+        with pytest.raises(Unable, match="no answer"):
+            journal.append(INTENT)
+        clock.sleep(2.0)
+        journal.assert_ours()
+        journal.append(INTENT)
+    assert len(parse(Ledger(bucket, RUN).read(), "ledger").entries) == 2
+
+
 @pytest.mark.parametrize("lose", ["before", "after"])
 def test_a_lost_answer_stops_the_call_and_breaks_no_chain(bucket: Bucket, machines: Iterator[Path], lose: str) -> None:
     with Journal(next(machines), HandClock(), Ledger(bucket, RUN)) as journal:
