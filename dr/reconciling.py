@@ -9,6 +9,7 @@ from dr.claims import TAG_RUN
 from dr.context import Context
 from dr.events import Thing
 from dr.replay import Past
+from dr.scratch import resource_id_of
 
 CREATING = ("RestoreDBInstance", "CreateDBSnapshot", "CopyDBSnapshot", "StartDBInstanceAutomatedBackupsReplication")
 """What of the operations brings a thing into being. Others (a password, objects, a removal) are simply done again."""
@@ -31,7 +32,11 @@ def _look(context: Context, thing: Thing) -> tuple[bool, str | None]:
     run = context.plan.run
     if thing.kind == "instance":
         instance = rds.instance(context.aws, thing.region, thing.name, role="scratch")
-        return (True, instance.resource_id) if instance and instance.tags.get(TAG_RUN) == run else (False, None)
+        if instance is None or instance.tags.get(TAG_RUN) != run:
+            return False, None
+        # Tags come along when somebody restores it: what the journal knows by its resource id is no other thing.
+        known = resource_id_of(context.journal.reading(), thing)
+        return (True, instance.resource_id) if known in (None, instance.resource_id) else (False, None)
     if thing.kind == "snapshot":
         snapshot = snapshots.snapshot(context.aws, thing.region, thing.name)
         return (True, snapshot.arn) if snapshot and snapshot.tags.get(TAG_RUN) == run else (False, None)

@@ -7,7 +7,7 @@ from dr.aws import rds, s3
 from dr.aws.clients import Aws
 from dr.claims import Creation, Description, ScratchClaim, claim_scratch
 from dr.estate import Estate
-from dr.events import Intended, Observed, Opened, Removed
+from dr.events import Intended, Observed, Opened, Removed, Thing
 from dr.journal import Reading
 from dr.records import BackupRecord
 
@@ -32,6 +32,12 @@ def creations(journal: Reading) -> list[Creation]:
             case _:
                 pass
     return list(made.values())
+
+
+def resource_id_of(journal: Reading, thing: Thing) -> str | None:
+    """Which thing of this name the run made, as its journal says; None while it does not know."""
+    about = (thing.kind, thing.name, thing.region)
+    return next((one.resource_id for one in creations(journal) if (one.kind, one.name, one.region) == about), None)
 
 
 def describe(aws: Aws, creation: Creation) -> Description | None:

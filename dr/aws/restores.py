@@ -38,6 +38,8 @@ class RestoreRequest(Fact):
     source: SourceFacts
     acceptable: tuple[str, ...] = ()
     """Other instance classes that an earlier attempt may have ended with."""
+    known_as: str | None = None
+    """The resource id of what an earlier attempt made, where its journal has it: nothing else is adopted."""
 
 
 def restore_to_time(
@@ -185,5 +187,7 @@ def _differences(found: Instance, request: RestoreRequest) -> list[str]:
     }
     if found.instance_class not in request.acceptable:
         asked["instance_class"] = request.instance_class
+    if request.known_as:
+        asked["resource_id"] = request.known_as
     seen = {name: getattr(found, name) for name in asked}
     return [*other_tags(found.tags, request.tags), *other_settings(seen, asked)]

@@ -16,7 +16,7 @@ from dr.events import Thing
 from dr.records import Chosen
 from dr.recovery import SourceFacts, choose_point, stamp
 from dr.runbook import RestoreDatabase
-from dr.scratch import claim, creations
+from dr.scratch import claim, creations, resource_id_of
 from dr.waiting import instance_available
 
 
@@ -86,6 +86,7 @@ def _ask(step: RestoreDatabase, context: Context) -> None:
             tags=tags(context.plan.run, step.asset, "scratch", context.plan.expires_at),
             source=source,
             acceptable=scratch.classes,
+            known_as=resource_id_of(context.journal.reading(), thing),
         )
         context.intend("RestoreDBInstance", thing)
         try:

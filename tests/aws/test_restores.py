@@ -254,3 +254,11 @@ def test_what_is_not_this_runs_own_is_not_adopted(field: str, value: str, compla
     with server(TAKEN, theirs) as made, pytest.raises(Refused, match="is not what this run asks for") as caught:
         restore_from_snapshot(made.aws(), REGION, REQUEST, POINT)
     assert complaint in caught.value.message
+
+
+def test_what_the_journal_knows_by_another_resource_id_is_not_adopted() -> None:
+    """Its tags came along when somebody restored it under this name."""
+    known = REQUEST.model_copy(update={"known_as": "db-OURS"})
+    theirs = answer("DescribeDBInstances", **OURS | {"DbiResourceId": "db-THEIRS"})
+    with server(TAKEN, theirs) as made, pytest.raises(Refused, match="resource id is 'db-THEIRS', not 'db-OURS'"):
+        restore_from_snapshot(made.aws(), REGION, known, POINT)
