@@ -19,7 +19,7 @@ from dr.claims import TAG_PURPOSE, TAG_RUN, Allowance, Creation
 from dr.clock import Clock, Deadline
 from dr.drill import House
 from dr.errors import FiredrillError, Refused
-from dr.events import Thing
+from dr.events import Closed, Thing
 from dr.journal import FILE, Reading
 from dr.provenance import assert_ours, opening, plan_of
 from dr.recovery import stamp
@@ -84,20 +84,20 @@ def _sweep_run(
     house: House, folder: Path, protected: set[str], dry_run: bool, say: Callable[[str], None], clock: Clock
 ) -> Iterator[Swept]:
     here = journal.read(folder / FILE)
-    if not creations(here):
+    if here.entries and isinstance(here.events[-1], Closed) and not creations(here):
         return
-    plan = plan_of(opening(here.events))
+    # Another machine may have taken the run up since.
+    reading = house.reading(folder.name)
+    left = creations(reading)
+    if not left:
+        return
+    plan = plan_of(opening(reading.events))
     if plan.run != folder.name:
         raise Refused(f"journal {folder / FILE} is that of run {plan.run}", hint="it was copied here, or renamed")
     try:
         assert_ours(plan, house.estate)
     except Refused as theirs:
         yield Swept("scratch", folder.name, "left alone", theirs.message)
-        return
-    # Another machine may have taken the run up since.
-    reading = house.reading(folder.name)
-    left = creations(reading)
-    if not left:
         return
     if reason := _at_work(house, folder, reading, clock):
         for creation in left:
