@@ -1,15 +1,16 @@
-"""Replay one seed, and show every effect in its order."""
+"""Replay a seed, or several, and show every effect in its order."""
 
 import sys
 
 from tests.simulation.performance import perform
 
 if __name__ == "__main__":
-    (seed,) = sys.argv[1:]
-    made = perform(int(seed))
-    print(*made.baton.trace, sep="\n")  # noqa: T201 - a trace is what this is for
-    verdict = made.report.verdict if made.report else "killed" if made.killed else "a bug"
-    print(f"seed {seed}: {made.kind}: {verdict}")  # noqa: T201
-    if made.bug is not None:
-        raise made.bug
-    sys.exit(made.told() if made.wrongs else 0)
+    wrong = ""
+    for seed in sys.argv[1:]:
+        made = perform(int(seed))
+        print(*made.baton.trace, sep="\n")  # noqa: T201 - a trace is what this is for
+        print(f"seed {seed}: {made.kind}: {'; '.join(str(act) for act in made.stage.acts)}")  # noqa: T201
+        for bug in (act.bug for act in made.stage.acts if act.bug):
+            raise bug
+        wrong += made.told() if made.wrongs else ""
+    sys.exit(wrong or 0)

@@ -1,17 +1,18 @@
-"""What must hold, whatever happened. Each wrong is a sentence; a run without any is a good one, however it ended."""
+"""What must hold, whatever happened. Each wrong is a sentence; a story without any is a good one, however it ended."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dr import journal
 from dr.errors import FiredrillError
-from dr.events import Closed, Opened
+from dr.events import Closed, Opened, Resumed
+from dr.plan import Plan
 from dr.report.model import Report
 from dr.report.rebuild import report_of
 from tests.simulation import scene
-from tests.simulation.baton import Stuck
 from tests.simulation.cloud.account import ESTATE, RECOVERY, STRANGER, Account
 from tests.simulation.cloud.rds import data_at
-from tests.simulation.cloud.s3 import CONTROL
+from tests.simulation.cloud.s3 import CONTROL, LEASES
+from tests.simulation.ending import swept_clean
 
 if TYPE_CHECKING:
     from tests.simulation.performance import Performance
@@ -39,107 +40,122 @@ def picture(account: Account) -> Picture:
     return seen
 
 
-def others_kept(account: Account, before: Picture) -> list[str]:
-    """Nothing outside claims was deleted or changed: neither by a call that was noted, nor in any other way."""
+def of_account(made: "Performance", before: Picture) -> Iterator[str]:
+    """Nothing outside claims was deleted or changed; nothing of the control store was written twice, or is a secret."""
+    account = made.account
+    yield from account.wrongs
     after = picture(account)
-    return account.wrongs + [
-        f"{thing} was {'changed' if thing in after else 'deleted'}"
-        for thing, state in before.items()
-        if after.get(thing) != state
-    ]
+    for thing, state in before.items():
+        if after.get(thing) != state:
+            yield f"{thing} was {'changed' if thing in after else 'deleted'}"
+    kept = account.regions[RECOVERY].buckets[CONTROL]
+    for key, versions in kept.items():
+        if len(versions) > 1 and not key.startswith(LEASES):
+            yield f"{key} was written {len(versions)} times"
+    journals = [made.file(plan) for plan in made.plans]
+    written = [*journals, *(one.body for versions in kept.values() for one in versions)]
+    written.append("\n".join(made.baton.trace).encode())
+    if any(secret.encode() in one for secret in account.secrets for one in written):
+        yield "a password was written down"
+    if all(_clean(made, plan) for plan in made.plans):
+        yield from (f"left behind: {one}" for one in account.scratch())
 
 
-def after_the_run(made: "Performance") -> list[str]:
-    """The journal is whole, or has lost no more than its last line; and it says what the run said."""
-    if made.bug is not None and isinstance(made.bug, Stuck):
-        return [str(made.bug)]
-    if made.bug is not None:
-        return [f"a bug: {type(made.bug).__name__}: {made.bug}"]
+def of_run(made: "Performance", plan: Plan) -> Iterator[str]:
+    """The journal is whole, it says what the run said, and what it says was earned."""
+    acts = made.acts(plan)
+    if bugs := [act.bug for act in acts if act.bug]:
+        yield from (f"a bug: {type(bug).__name__}: {bug}" for bug in bugs)
+        return
     try:
-        reading = journal.read(made.journal)
+        reading = made.reading(plan)
     except FiredrillError as problem:
-        return [f"the journal cannot be read back: {problem}"]
-    wrongs = _told_secrets(made)
-    if reading.torn and not (made.killed and made.baton.torn):
-        wrongs.append("the journal is torn, though nobody was killed while writing it")
+        yield f"the journal cannot be read back: {problem}"
+        return
+    if reading.torn and not any(act.process.torn for act in acts):
+        yield "the journal is torn, though nobody was killed while writing it"
+    there, here = made.ledger(plan), made.file(plan)
+    if not (here.startswith(there) or there.startswith(here[: here.rfind(b"\n") + 1])):
+        yield "the journal's file and the control store tell different stories"
     if not reading.entries:
-        return wrongs if made.killed else [*wrongs, "the journal of a run that ended is empty"]
-    if not isinstance(reading.entries[0].body, Opened):
-        wrongs.append("the journal does not begin with `opened`")
+        if any(act.report for act in acts):
+            yield "the journal of a run that ended is empty"
+        return
+    openings = [number for number, event in enumerate(reading.events) if isinstance(event, Opened)]
+    if openings != [0]:
+        yield f"the journal has `opened` in its lines {openings}"
+    closings = [number for number, event in enumerate(reading.events) if isinstance(event, Closed)]
+    if closings not in ([], [len(reading.events) - 1]):
+        yield f"the journal has {len(reading.events)} lines, and `closed` in its lines {closings}"
+    if sum(isinstance(event, Resumed) for event in reading.events) > len(acts):
+        yield "the journal tells of more processes than there were"
+    reports = [act.report for act in acts if act.report]
+    if len(reports) > 1:
+        yield f"{len(reports)} processes brought the same run to its end"
     rebuilt = report_of(reading)
-    if made.report is not None and rebuilt != made.report:
-        wrongs.append(f"told {made.report.verdict}, and the journal says {rebuilt.verdict}")
+    if reports and rebuilt != reports[-1]:
+        yield f"told {reports[-1].verdict}, and the journal says {rebuilt.verdict}"
     if rebuilt.verdict == "passed":
-        wrongs += _unearned(made, closed=isinstance(reading.entries[-1].body, Closed))
-    if rebuilt.verdict == "failed" and not _wrong(made, rebuilt):
-        wrongs.append(f"failed, though nothing was wrong: {rebuilt.reasons[0]}")
-    return wrongs
+        yield from _unearned(made, plan, closed=bool(closings))
+    if rebuilt.verdict == "failed" and not _wrong(made, plan, rebuilt):
+        yield f"failed, though nothing was wrong: {rebuilt.reasons[0]}"
+    yield from _left(made, plan)
 
 
-def _wrong(made: "Performance", report: Report) -> bool:
+def _wrong(made: "Performance", plan: Plan, report: Report) -> bool:
     """Whether something was, that a run may call bad news."""
-    troubles, promised = made.troubles, made.plan.objectives
+    troubles, promised = made.troubles, plan.objectives
     late = report.actuals.rta_seconds is not None and report.actuals.rta_seconds > promised.rto_seconds
-    behind = made.account.lag > promised.rpo_seconds or bool(made.clock.set_off)
+    behind = made.account.lag > promised.rpo_seconds or any(host.set_off for host in made.stage.hosts.values())
     return bool(troubles.damage or troubles.damaged_copies or troubles.swapped or late or behind)
 
 
-def _told_secrets(made: "Performance") -> list[str]:
-    """No password stands in the journal, in the control store or in what was said."""
-    kept = made.account.regions[RECOVERY].buckets[CONTROL].values()
-    written = [made.journal.read_bytes(), *(one.body for versions in kept for one in versions)]
-    written.append("\n".join(made.baton.trace).encode())
-    return [
-        "a password was written down" for secret in made.account.secrets for one in written if secret.encode() in one
-    ]
-
-
-def _unearned(made: "Performance", *, closed: bool) -> list[str]:
+def _unearned(made: "Performance", plan: Plan, *, closed: bool) -> Iterator[str]:
     """Why a `passed` is not true."""
-    wrongs = [] if closed else ["passed, without the end of its journal"]
-    if made.plan.kind == "backup":
-        return wrongs + _no_backup(made)
+    if not closed:
+        yield "passed, without the end of its journal"
+    if plan.kind == "backup":
+        yield from _no_backup(made, plan)
+        return
     if made.troubles.damage or made.troubles.damaged_copies:
-        wrongs.append("passed, though what was restored is not what the source held")
-    restored = [one for one in made.account.regions[RECOVERY].instances.values() if one.maker == made.plan.run]
+        yield "passed, though what was restored is not what the source held"
+    restored = [one for one in made.account.regions[RECOVERY].instances.values() if one.maker == plan.run]
     if not restored:
-        wrongs.append("passed, though nothing was restored")
+        yield "passed, though nothing was restored"
     if any(one.data != data_at(scene.INSTANT) for one in restored):
-        wrongs.append("passed, though the restore is of another moment")
-    if made.account.lag > made.plan.objectives.rpo_seconds:
-        wrongs.append(f"passed, though the site was {made.account.lag:.0f} s behind")
-    return wrongs
+        yield "passed, though the restore is of another moment"
+    if made.account.lag > plan.objectives.rpo_seconds:
+        yield f"passed, though the site was {made.account.lag:.0f} s behind"
 
 
-def _no_backup(made: "Performance") -> list[str]:
+def _no_backup(made: "Performance", plan: Plan) -> Iterator[str]:
     """What a committed backup names must be there."""
     region = made.account.regions[RECOVERY]
-    name = next(step.snapshot for step in made.plan.steps if step.action == "copy_snapshot")
+    name = next(step.snapshot for step in plan.steps if step.action == "copy_snapshot")
     copied = region.snapshots.get(name)
-    committed = f"backups/{made.plan.application}/{made.plan.run}.json" in region.buckets[CONTROL]
-    wrongs = [] if committed else ["passed, but no record was committed"]
+    if f"backups/{plan.application}/{plan.run}.json" not in region.buckets[CONTROL]:
+        yield "passed, but no record was committed"
     if copied is None or copied.status(made.account.now) != "available":
-        wrongs.append("passed, but the copy is not there")
-    return wrongs
+        yield "passed, but the copy is not there"
 
 
-def swept_clean(made: "Performance") -> bool:
-    """Whether the last sweep says that nothing of the run is left, and nothing may still come."""
-    return not any(one.fate in ("remains", "left alone") and one.run == made.plan.run for one in made.swept)
+def _clean(made: "Performance", plan: Plan) -> bool:
+    """Whether the run itself says that nothing of it is left, or the last sweep does."""
+    report = made.report_of(plan)
+    return swept_clean(made.acts(plan)[-1]) or (report is not None and not report.scratch.remaining)
 
 
-def at_the_end(made: "Performance") -> list[str]:
-    """No scratch is left once a sweep has said that none is; and none was made twice."""
-    remains = [one for one in made.swept if one.fate == "remains"]
-    wrongs = [f"left behind: {one}" for one in made.account.scratch()] if swept_clean(made) else []
-    if remains and not (made.troubles.swapped or made.troubles.squatter):
-        wrongs += [f"cannot be swept: {one.thing}: {one.reason}" for one in remains]
-    made_by_run = [
+def _left(made: "Performance", plan: Plan) -> Iterator[str]:
+    """What cannot be swept, and what was made twice."""
+    if not (made.troubles.swapped or made.troubles.squatter):
+        for one in made.acts(plan)[-1].swept:
+            if one.fate == "remains":
+                yield f"cannot be swept: {one.thing}: {one.reason}"
+    instances = [
         one
         for region in made.account.regions.values()
         for one in region.instances.values()
-        if one.maker == made.plan.run and not one.name.endswith("-renamed")
+        if one.maker == plan.run and not one.name.endswith("-renamed")
     ]
-    if len(made_by_run) > len(made.plan.databases):
-        wrongs.append(f"made {len(made_by_run)} instances for {len(made.plan.databases)} databases")
-    return wrongs
+    if len(instances) > len(plan.databases):
+        yield f"made {len(instances)} instances for {len(plan.databases)} databases"

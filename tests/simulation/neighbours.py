@@ -1,6 +1,5 @@
 """What other people do to the account while a run is at work."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from tests.simulation.cloud.account import ESTATE, PRIMARY, RECOVERY, STRANGER, Account
@@ -10,12 +9,12 @@ AT_ONCE = 1.0
 """Seconds between a look and the call that rests on it, at the most."""
 
 
-def begin(account: Account, troubles: Troubles, scratch: str, known: Callable[[], bool]) -> None:
-    """Let them act. `scratch` is the name of the run's instance; `known`: its journal holds the resource id."""
+def begin(account: Account, troubles: Troubles, scratch: str) -> None:
+    """Let them act. `scratch` is the name of the run's instance."""
     if troubles.squatter:
         _squat(account, scratch)
     if troubles.swapped:
-        account.later(troubles.chance.random() * 150, lambda: _swap(account, scratch, known))
+        account.later(troubles.chance.random() * 150, lambda: _swap(account, scratch))
 
 
 def _squat(account: Account, scratch: str) -> None:
@@ -26,19 +25,21 @@ def _squat(account: Account, scratch: str) -> None:
     )
 
 
-def _swap(account: Account, scratch: str, known: Callable[[], bool]) -> None:
+def _swap(account: Account, scratch: str) -> None:
     """Somebody renames the scratch instance, and restores another one under its name: RDS copies the tags.
 
     Not in the two moments in which nobody could tell, which the threat model admits: before the run has written the
     resource id down, when a name with the run's random token and the run's own tags are all the proof there is; and
-    between a look and the call that follows at once, because RDS changes and deletes by name alone.
+    between a look and the effect of the call that follows at once, because RDS changes and deletes by name alone.
     """
     here = account.regions[RECOVERY].instances
     ours = here.get(scratch)
-    if ours is None or ours.maker in (ESTATE, STRANGER) or ours.gone(account.now) or not known():
+    if ours is None or ours.maker in (ESTATE, STRANGER) or ours.gone(account.now):
         return
-    if account.now - account.looked_at.get(scratch, -1.0) < AT_ONCE:
-        account.later(AT_ONCE, lambda: _swap(account, scratch, known))
+    if scratch not in account.journaled.observed:
+        return
+    if account.now - account.looked_at.get(scratch, -1.0) < AT_ONCE or account.now <= account.on_the_way:
+        account.later(AT_ONCE, lambda: _swap(account, scratch))
         return
     here[f"{scratch}-renamed"] = replace(ours, name=f"{scratch}-renamed")
     here[scratch] = replace(

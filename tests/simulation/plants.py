@@ -1,10 +1,13 @@
-"""Bugs planted on purpose, each in whoever plays journal or door. Were they not found, neither would real ones be."""
+"""Bugs planted on purpose, in whoever plays journal, door or AWS client. Were they not found, no real one would."""
 
+from collections.abc import Callable
 from typing import Any
 
-from dr.claims import TAG_RUN
+from dr.aws.clients import Aws
+from dr.claims import TAG_ASSET, TAG_PURPOSE, TAG_RUN, TAG_SOURCE
 from dr.events import Event, Intended, Observed
 from tests.simulation.cloud.door import Door
+from tests.simulation.scene import SOURCE
 from tests.simulation.surroundings import SimulatedJournal
 
 
@@ -19,8 +22,8 @@ class WithoutIntents(SimulatedJournal):
 class IntentsAfterwards(SimulatedJournal):
     """Writes down what is about to be done when it has been done."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
         self._held: list[Event] = []
 
     def append(self, event: Event) -> None:
@@ -41,13 +44,26 @@ class WithoutResourceIds(SimulatedJournal):
         super().append(event.model_copy(update={"resource_id": None}) if isinstance(event, Observed) else event)
 
 
+class WithoutPermit(Aws):
+    """Never asks whether the run still holds what it has to hold, nor whether it is still its own."""
+
+    def permit(self, ask: Callable[[], None] | None) -> None:
+        del ask
+        super().permit(None)
+
+
 class AnythingIsOurs(Door):
-    """Shows every instance with the tags of the run: what has our name is taken over, whoever made it."""
+    """Shows every scratch instance as this run would have made it: what has our name is taken over, whoever made it."""
 
     def answered(self, answer: dict[str, Any], operation: str) -> dict[str, Any]:
         if operation != "describe_db_instances":
             return answer
-        ours = {"firedrill:purpose": "scratch", "firedrill:asset": "receipts-db", TAG_RUN: self.account.run}
+        ours = {
+            TAG_PURPOSE: "scratch",
+            TAG_ASSET: "receipts-db",
+            TAG_RUN: self.baton.process.run,
+            TAG_SOURCE: SOURCE,
+        }
         given = [{"Key": key, "Value": value} for key, value in ours.items()]
         return {"DBInstances": [one | {"TagList": given} for one in answer["DBInstances"]]}
 
@@ -67,6 +83,6 @@ class WithoutTheChain(SimulatedJournal):
     def append(self, event: Event) -> None:
         super().append(event)
         if event.event == "teardown_started":
-            lines = self._place.read_bytes().splitlines(keepends=True)
-            self._place.write_bytes(b"".join([*lines[:2], *lines[3:]]))
-            self._length = self._place.stat().st_size
+            lines = self.place.read_bytes().splitlines(keepends=True)
+            self.place.write_bytes(b"".join([*lines[:2], *lines[3:]]))
+            self._length = self.place.stat().st_size

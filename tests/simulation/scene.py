@@ -37,6 +37,10 @@ SOURCE = f"arn:aws:rds:{PRIMARY}:{NUMBER}:db:receipts"
 DOCUMENTS, COPY = "receipts-documents-eu-west-1", "receipts-documents-eu-central-1"
 SCRATCH = stories.SCRATCH["bucket"]
 SNAPSHOT = "firedrill-one"
+BEATING = 4000.0
+"""Seconds for which the application writes its heartbeat object. Few stories look at it later."""
+LEASES = ("receipts/receipts-db", "receipts/receipts-documents")
+"""What a backup has to hold."""
 OTHER_RUN = "20261101T021500Z-test-receipts-beef"
 CONNECTION = Connection.model_validate(
     {
@@ -44,7 +48,7 @@ CONNECTION = Connection.model_validate(
         "resolver": {"*": "127.0.0.1"},
         "endpoints": {
             region: dict.fromkeys(
-                ("rds", "s3", "sts", "ec2", "secretsmanager", "resourcegroupstaggingapi"), "http://127.0.0.1:1"
+                ("rds", "s3", "sts", "ec2", "kms", "secretsmanager", "resourcegroupstaggingapi"), "http://127.0.0.1:1"
             )
             for region in (PRIMARY, RECOVERY)
         },
@@ -64,7 +68,13 @@ def estate() -> Estate:
 
 
 @cache
-def plan(kind: str) -> Plan:
+def estate_text() -> str:
+    """What the estate's file says."""
+    return json.dumps(estate().model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+@cache
+def plan(kind: str, given: str = "5eed") -> Plan:
     """The plan of a kind. Its token is drawn by chance; a replay needs the same one each time."""
     choice = choose(estate(), ["receipts"])[0]
     match kind:
@@ -75,7 +85,7 @@ def plan(kind: str) -> Plan:
         case _:
             drawn = plan_test(estate(), choice, START, site="recovery")
     token = drawn.run.rpartition("-")[2]
-    text = drawn.model_dump_json(by_alias=True).replace(f"-{token}", "-5eed")
+    text = drawn.model_dump_json(by_alias=True).replace(f"-{token}", f"-{given}")
     fixed = Plan.model_validate_json(text)
     # Patience of hours is spent in thousands of looks: a quarter of an hour shows the same.
     return fixed.model_copy(update={"steps": tuple(step.model_copy(update={"timeout": 900}) for step in fixed.steps)})
@@ -110,6 +120,7 @@ def populate(account: Account) -> None:
         statuses=[(0.0, "available")],
         source_arn=f"arn:aws:rds:{PRIMARY}:{NUMBER}:snapshot:{SNAPSHOT}",
     )
+    account.later(0, lambda: _beat(account))
     home.buckets[DOCUMENTS] = {key: list(versions) for key, versions in documents().items()}
     away.buckets[COPY] = {key: list(versions) for key, versions in documents().items()}
     away.buckets[SCRATCH] = {
@@ -119,6 +130,17 @@ def populate(account: Account) -> None:
     away.buckets[CONTROL] = {
         name: [Stored("once", content, START, ESTATE)] for name, content in control_store().items()
     }
+
+
+def _beat(account: Account) -> None:
+    """The application writes its heartbeat object once a minute, and S3 replicates it."""
+    now = account.moment()
+    body = json.dumps({"at": stamp(now)}).encode()
+    beat = Stored(f"h{account.number()}", body, now.replace(microsecond=0), ESTATE)
+    for region, bucket in ((PRIMARY, DOCUMENTS), (RECOVERY, COPY)):
+        account.regions[region].buckets[bucket]["firedrill/heartbeat"].insert(0, beat)
+    if account.now < BEATING:
+        account.later(60, lambda: _beat(account))
 
 
 @cache

@@ -3,30 +3,32 @@
 import pytest
 
 from tests.simulation import plants
-from tests.simulation.performance import Cast, perform
+from tests.simulation.acts import Cast
+from tests.simulation.performance import perform
 
 SEEDS = 400
 
 
 @pytest.mark.parametrize(
-    ("cast", "wrong"),
+    ("cast", "kind", "wrong"),
     [
-        pytest.param(Cast(journal=plants.WithoutIntents), "without an intent in the journal", id="no intents"),
-        pytest.param(Cast(journal=plants.WithoutIntents), "left behind", id="no intents, so a leak"),
-        pytest.param(Cast(journal=plants.IntentsAfterwards), "without an intent in the journal", id="intents too late"),
-        pytest.param(
-            Cast(journal=plants.WithoutResourceIds), "which a stranger made", id="no resource id in the claim"
-        ),
-        pytest.param(Cast(door=plants.AnythingIsOurs), "which a stranger made", id="adopts what has its name"),
-        pytest.param(Cast(journal=plants.SaysPassed), "passed, though", id="every answer a good one"),
-        pytest.param(Cast(journal=plants.WithoutTheChain), "the journal cannot be read back", id="a line is lost"),
+        pytest.param(Cast(journal=plants.WithoutIntents), None, "without an intent in the journal", id="no intents"),
+        pytest.param(Cast(journal=plants.WithoutIntents), None, "left behind", id="no intents, so a leak"),
+        pytest.param(Cast(journal=plants.IntentsAfterwards), None, "without an intent", id="intents too late"),
+        pytest.param(Cast(journal=plants.WithoutResourceIds), "test", "which a stranger made", id="no resource id"),
+        pytest.param(Cast(door=plants.AnythingIsOurs), None, "which a stranger made", id="adopts what has its name"),
+        pytest.param(Cast(journal=plants.SaysPassed), "test", "passed, though", id="every answer a good one"),
+        pytest.param(Cast(journal=plants.WithoutTheChain), None, "tell different stories", id="a line is lost"),
+        pytest.param(Cast(aws=plants.WithoutPermit), None, "which had lost its lease", id="no lease check"),
+        pytest.param(Cast(aws=plants.WithoutPermit), "test", "whose run was taken over", id="no look at who writes"),
     ],
 )
-def test_a_planted_bug_is_found(cast: Cast, wrong: str) -> None:
+def test_a_planted_bug_is_found(cast: Cast, kind: str | None, wrong: str) -> None:
+    """Whatever kind of run the seed is of, or in one kind that can have it."""
     for seed in range(SEEDS):
-        made = perform(seed, cast)
+        made = perform(seed, cast, kind=kind)
         if any(wrong in one for one in made.wrongs):
-            assert perform(seed).wrongs == []
+            assert perform(seed, kind=kind).wrongs == []
             assert f"python -m tests.simulation {seed}" in made.told()
             return
     pytest.fail(f"none of {SEEDS} seeds found it")

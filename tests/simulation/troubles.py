@@ -81,6 +81,8 @@ class Troubles:
     """Somebody renames the scratch instance, and gives its name and tags to another one."""
     changed: int = 0
     """How many changing calls there were."""
+    kept: list[int] = field(default_factory=list)
+    """Which of them were to the control store: lines of the journal, and leases."""
 
     @classmethod
     def none(cls, seed: int = 1) -> "Troubles":
@@ -93,9 +95,9 @@ class Troubles:
         made = cls(chance)
         if chance.random() < 0.25:
             return made
-        made.rate = chance.choice((0.0, 0.0, 0.01, 0.03, 0.2))
+        made.rate = chance.choice((0.0, 0.0, 0.003, 0.01, 0.05))
         for _ in range(chance.choice((0, 1, 1, 2, 3))):
-            made.mishaps[chance.randrange(1, 14)] = chance.choice(CHANGING)
+            made.mishaps[chance.randrange(1, 60)] = chance.choice(CHANGING)
         for _ in range(chance.choice((0, 1, 1, 2, 3))):
             made._one(chance)
         return made
@@ -103,7 +105,7 @@ class Troubles:
     def _one(self, chance: Random) -> None:
         begin = chance.random() * 150
         # What is stuck is looked at until a deadline: the longest runs by far, and so the rarest.
-        match chance.choice(USUAL if chance.random() < 0.9 else LONG):
+        match chance.choice(USUAL if chance.random() < 0.95 else LONG):
             case 0:
                 self.silent = (begin, begin + chance.choice((3, 30, 300)))
             case 1:
@@ -142,9 +144,13 @@ class Troubles:
         self.silent = self.expired = (0.0, 0.0)
         self.stuck = self.deletion_stuck = False
 
-    def of_call(self, now: float, *, changing: bool) -> Failure | Literal["silent", "expired"] | None:
+    def of_call(
+        self, now: float, *, changing: bool, kept: bool = False
+    ) -> Failure | Literal["silent", "expired"] | None:
         """What goes wrong with one call, if anything."""
         self.changed += changing
+        if changing and kept:
+            self.kept.append(self.changed)
         if changing and self.changed in self.mishaps:
             return self.mishaps[self.changed]
         if self.silent[0] <= now < self.silent[1]:

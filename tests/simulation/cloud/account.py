@@ -1,12 +1,16 @@
 """What there is in the account, who made it, and the wrongs that were done: the simulation's own truth."""
 
 import heapq
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from tests.simulation.baton import Process
 
 NUMBER = "123456789012"
 PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
@@ -36,6 +40,10 @@ class Instance:
     passwords: list[tuple[float, str]] = field(default_factory=list)
     """A password that was asked for, and from when on it is in force."""
     public: bool = False
+    asked: dict[str, Any] = field(default_factory=dict)
+    """The settings that it was asked for with, as RDS shows them."""
+    late: bool = False
+    """See `Account.late`."""
 
     def status(self, now: float) -> str:
         return next(status for since, status in reversed(self.statuses) if since <= now)
@@ -57,6 +65,7 @@ class Snapshot:
     time: datetime
     statuses: list[tuple[float, str]]
     source_arn: str | None = None
+    key: str | None = None
 
     def status(self, now: float) -> str:
         return next(status for since, status in reversed(self.statuses) if since <= now)
@@ -72,6 +81,8 @@ class Stored:
     maker: str
     marker: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
+    late: bool = False
+    """See `Account.late`."""
 
 
 @dataclass
@@ -86,6 +97,48 @@ class Region:
 
 
 @dataclass
+class Journaled:
+    """What the journals in the control store say, as its objects arrive."""
+
+    intents: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    """run -> every (operation, thing) that it announced."""
+    observed: set[str] = field(default_factory=set)
+    """Names of things that some run has seen to exist."""
+    writers: dict[str, tuple[str, int, float]] = field(default_factory=dict)
+    """run -> host and process that said last that they work for it, and since when."""
+    _working: "dict[str, Process]" = field(default_factory=dict)
+
+    def arrive(self, run: str, lines: bytes, process: "Process", now: float) -> None:
+        """An object of a run's journal."""
+        for line in lines.splitlines():
+            body = json.loads(line)["body"]
+            match body["event"]:
+                case "opened" | "resumed":
+                    self.writers[run] = (body["host"], body["pid"], now)
+                    before = self._working.get(run, process)
+                    before.overtaken = before is not process and before.alive and not before.ended
+                    self._working[run] = process
+                case "intended":
+                    about = body["thing"]
+                    thing = f"{about['kind']} {about['name']} in {about['region']}"
+                    self.intents.setdefault(run, set()).add((body["operation"], thing))
+                case "observed":
+                    self.observed.add(body["thing"]["name"])
+
+    def at_work(self, run: str) -> bool:
+        """Whether the process that said last that it works for a run does."""
+        working = self._working.get(run)
+        return working is not None and working.alive and not working.ended
+
+    def announced(self, run: str, operation: str, thing: str, *, sweeping: bool) -> bool:
+        """Whether a run announced an operation. To copy objects is also to remove what an earlier attempt left."""
+        intents = self.intents.get(run, set())
+        if operation == "Delete" and sweeping:
+            return any(one == thing for _, one in intents)
+        return (operation, thing) in intents or (operation == "Delete" and ("CopyObject", thing) in intents)
+
+
+@dataclass
 class Account:
     """The cloud. Everything that is done to it from outside goes through `cloud/door.py`."""
 
@@ -94,16 +147,17 @@ class Account:
     now: float = 0.0
     lag: float = 90.0
     """Seconds that the recovery site's window is behind."""
-    run: str = ""
-    """Whose calls are coming in."""
-    announced: Callable[[str, str], bool] = lambda *_: False
-    """Whether the run's journal holds the intent of an operation on a thing."""
+    acting: "Process | None" = None
+    """Whose call is coming in."""
+    journaled: "Journaled" = field(default_factory=lambda: Journaled())
     wrongs: list[str] = field(default_factory=list)
     """What nobody may do, and somebody did."""
     secrets: set[str] = field(default_factory=set)
     """Every password that was asked for."""
     looked_at: dict[str, float] = field(default_factory=dict)
     """When an instance of a name was described last."""
+    on_the_way: float = 0.0
+    """Until when calls are on their way that nobody waits for."""
     made: int = 0
     _later: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
 
@@ -117,6 +171,11 @@ class Account:
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Something that happens by itself, after a while."""
         heapq.heappush(self._later, (self.now + seconds, self.number(), act))
+
+    def arrive_later(self, seconds: float, call: Callable[[], None]) -> None:
+        """A call that has its effect when nobody waits for it any more."""
+        self.on_the_way = max(self.on_the_way, self.now + seconds)
+        self.later(seconds, call)
 
     def settle(self, now: float) -> None:
         """Let everything happen whose time has come."""
@@ -135,13 +194,30 @@ class Account:
     def changing(self, operation: str, region: str, thing: str, maker: str | None) -> None:
         """Note what is wrong with a change: not announced, or of a thing that somebody else made.
 
-        `maker` is None where the change makes the thing.
+        `maker` is None where the change makes the thing. A sweep deletes what the run's own journal announced; it
+        writes none of its own.
         """
         where = f"{thing} in {region}"
-        if maker is not None and maker != self.run:
+        run = self.run or maker or ""
+        if maker in (ESTATE, STRANGER) or maker not in (None, run):
             self.wrongs.append(f"{operation} of {where}, which {maker} made")
-        if not self.announced(operation, where):
+        elif not self.run and self.journaled.at_work(run):
+            self.wrongs.append(f"{operation} of {where} by a sweep, while its run was at work")
+        elif not self.journaled.announced(run, operation, where, sweeping=not self.run):
             self.wrongs.append(f"{operation} of {where} without an intent in the journal")
+
+    @property
+    def run(self) -> str:
+        """For which run somebody calls."""
+        return self.acting.run if self.acting else ""
+
+    @property
+    def late(self) -> bool:
+        """Whether somebody calls who was past his last check when his run was taken over, and finished elsewhere.
+
+        The threat model admits it: no check can come between a check and its call.
+        """
+        return self.acting is not None and self.acting.overtaken
 
     def scratch(self) -> list[str]:
         """What runs have made to throw away, and what still stands."""
@@ -150,13 +226,13 @@ class Account:
             found += [
                 f"instance {one.name} in {name}"
                 for one in region.instances.values()
-                if one.maker == self.run and not one.gone(self.now)
+                if one.maker not in (ESTATE, STRANGER) and not one.late and not one.gone(self.now)
             ]
             found += [
                 f"objects {bucket}/{key} in {name}"
                 for bucket, keys in region.buckets.items()
                 if "scratch" in bucket
                 for key, versions in keys.items()
-                if any(one.maker == self.run for one in versions)
+                if any(one.maker not in (ESTATE, STRANGER) and not one.late for one in versions)
             ]
         return found

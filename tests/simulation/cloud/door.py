@@ -1,16 +1,19 @@
 """The session and the clients that the product is given. Here calls go wrong, and here a kill can meet them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from tests.simulation.baton import Baton, Killed
+from tests.simulation.baton import Baton, Killed, Process
 from tests.simulation.cloud.account import Account, refuse
 from tests.simulation.cloud.others import Others
 from tests.simulation.cloud.rds import Rds
-from tests.simulation.cloud.s3 import S3
+from tests.simulation.cloud.s3 import CONTROL, LEASES, S3
+from tests.simulation.cloud.watchman import Watchman
 from tests.simulation.troubles import LATE, Troubles
 
 CHANGING = ("create_", "copy_", "delete_", "modify_", "put_", "restore_", "start_")
@@ -22,8 +25,8 @@ ENDPOINT = "http://127.0.0.1:1"
 class Door:
     """The way from the product into the simulated account: what a boto3 session and its credentials look like."""
 
-    def __init__(self, account: Account, baton: Baton, troubles: Troubles) -> None:
-        self.account, self.baton, self.troubles = account, baton, troubles
+    def __init__(self, account: Account, baton: Baton, troubles: Troubles, watchman: Watchman) -> None:
+        self.account, self.baton, self.troubles, self.watchman = account, baton, troubles, watchman
         self._services: dict[tuple[str, str], Any] = {}
 
     def session(self, *_: object) -> Any:
@@ -64,6 +67,9 @@ class Client:
         self._door, self._service, self._region = door, service, region
         self._before_send: list[Callable[..., None]] = []
         self.meta = SimpleNamespace(events=self)
+        # As botocore announces a signed request that is about to leave.
+        scope = f"simulated/20261120/{region}/{service}/aws4_request"
+        self._signed = SimpleNamespace(headers={"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}"})
 
     def register(self, event: str, handler: Callable[..., None]) -> None:
         if event == "before-send":
@@ -83,23 +89,26 @@ class Client:
 
     def _call(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         door, baton = self._door, self._door.baton
-        # As botocore announces a signed request that is about to leave.
-        event = f"before-send.{self._service}.{operation.title().replace('_', '')}"
-        scope = f"simulated/20261120/{self._region}/{self._service}/aws4_request"
-        request = SimpleNamespace(headers={"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}"})
+        event = f"before-send.{self._service}.{xform(operation)}"
         for handler in self._before_send:
-            handler(request=request, event_name=event)
+            handler(request=self._signed, event_name=event)
         changing = operation.startswith(CHANGING)
-        work = getattr(door.service(self._service, self._region), operation)
-        alive = baton.alive
+        work = self._in_the_name_of(baton.process, operation)
+        alive = baton.process.alive
+        # What the journal and the leases themselves consist of is written without asking: the permit rests on it.
+        key = asked.get("Key", "")
+        kept = asked.get("Bucket") == CONTROL and not key.startswith("backups/")
         try:
-            baton.effect(f"before {operation}")
+            baton.effect(f"before {operation}", point=changing and not kept)
         except Killed:
-            if alive and changing and door.troubles.chance.random() < IN_FLIGHT:
+            chance = Random(baton.process.kill_at)  # noqa: S311 - repeatable, not secret
+            if alive and changing and chance.random() < IN_FLIGHT:
                 # The process died, but its request was on the way already.
-                door.account.later(door.troubles.chance.random() * LATE, lambda: _alone(work, asked))
+                door.account.arrive_later(chance.random() * LATE, lambda: _alone(work, asked))
             raise
-        wrong = door.troubles.of_call(baton.now, changing=changing)
+        if changing and not kept:
+            door.watchman.sent(baton.process, baton.turn, f"{operation} {_about(asked)}")
+        wrong = door.troubles.of_call(baton.now, changing=changing, kept=kept)
         baton.note(f"{'call' if changing else 'look':<9} {operation} {_about(asked)}{f': {wrong}' if wrong else ''}")
         match wrong:
             case "throttled":
@@ -113,7 +122,7 @@ class Client:
             case "lost before":
                 raise ConnectTimeoutError(endpoint_url=ENDPOINT)
             case "late":
-                door.account.later(door.troubles.chance.random() * LATE, lambda: _alone(work, asked))
+                door.account.arrive_later(door.troubles.chance.random() * LATE, lambda: _alone(work, asked))
                 raise ReadTimeoutError(endpoint_url=ENDPOINT)
             case "failed after":
                 work(asked)
@@ -126,8 +135,30 @@ class Client:
                 # botocore repeats a call whose answer it did not get; only the second answer is seen.
                 _alone(work, asked)
         answer: dict[str, Any] = work(asked)
-        baton.effect(f"after {operation}")
+        if kept and operation == "get_object":
+            door.watchman.looked(baton.process, baton.turn, asked["Key"])
+        baton.effect(f"after {operation}", point=changing and not key.startswith(LEASES))
         return door.answered(answer, operation)
+
+    def _in_the_name_of(self, process: Process, operation: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """The work of a call, whenever it arrives."""
+        door = self._door
+        perform = getattr(door.service(self._service, self._region), operation)
+
+        def work(asked: Mapping[str, Any]) -> dict[str, Any]:
+            door.account.acting = process
+            answer: dict[str, Any] = perform(asked)
+            if operation == "put_object":
+                door.watchman.written(asked["Key"], asked["Body"])
+            return answer
+
+        return work
+
+
+@cache
+def xform(operation: str) -> str:
+    """An operation's name as AWS spells it."""
+    return operation.title().replace("_", "")
 
 
 def _alone(work: Callable[[Any], Any], asked: Mapping[str, Any]) -> None:

@@ -8,6 +8,11 @@ from tests.simulation.cloud.account import NUMBER, Account
 Parameters = dict[str, Any]
 
 
+def key_arn(region: str, name: str) -> str:
+    """What a key is called that a request named in whatever way."""
+    return f"arn:aws:kms:{region}:{NUMBER}:key/{name.rpartition('/')[2]}"
+
+
 class Others:
     """What a run asks of the smaller services of one region."""
 
@@ -20,6 +25,11 @@ class Others:
     def describe_security_groups(self, asked: Parameters) -> Parameters:
         (name,) = asked["Filters"][0]["Values"]
         return {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": name, "VpcId": "vpc-1"}]}
+
+    def describe_key(self, asked: Parameters) -> Parameters:
+        name = asked["KeyId"]
+        arn = key_arn(self._name, name)
+        return {"KeyMetadata": {"KeyId": name, "Arn": arn, "Enabled": True, "KeyState": "Enabled"}}
 
     def get_secret_value(self, asked: Parameters) -> Parameters:
         name = asked["SecretId"]

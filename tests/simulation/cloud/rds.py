@@ -5,11 +5,21 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.cloud.account import NUMBER, Account, Instance, Region, Snapshot, refuse
+from tests.simulation.cloud.others import key_arn
 
 if TYPE_CHECKING:
     from tests.simulation.troubles import Troubles
 
 Parameters = dict[str, Any]
+SHOWN_AS_ASKED = (
+    "DBInstanceClass",
+    "StorageType",
+    "BackupRetentionPeriod",
+    "DeletionProtection",
+    "MultiAZ",
+    "AutoMinorVersionUpgrade",
+    "CopyTagsToSnapshot",
+)
 
 
 class Rds:
@@ -62,6 +72,14 @@ class Rds:
             beats_until=int(moment.timestamp()),
             statuses=statuses,
             public=asked["PubliclyAccessible"],
+            late=self._account.late,
+            asked={name: asked[name] for name in SHOWN_AS_ASKED}
+            | {
+                "DBSubnetGroup": {"DBSubnetGroupName": asked["DBSubnetGroupName"]},
+                "VpcSecurityGroups": [{"VpcSecurityGroupId": one} for one in asked["VpcSecurityGroupIds"]],
+                "DBParameterGroups": [{"DBParameterGroupName": asked["DBParameterGroupName"]}],
+                "IAMDatabaseAuthenticationEnabled": asked["EnableIAMDatabaseAuthentication"],
+            },
         )
         self._region.instances[name] = made
         ready = next((since for since, status in statuses if status == "available"), None)
@@ -145,6 +163,7 @@ class Rds:
             time=time(),
             statuses=self._troubles.life_of_a_snapshot(self._account.now, "copying" if source else "creating"),
             source_arn=source,
+            key=key_arn(self._name, asked["KmsKeyId"]) if "KmsKeyId" in asked else None,
         )
         self._region.snapshots[name] = made
         return {"DBSnapshot": self._pictured(made)}
@@ -172,6 +191,7 @@ class Rds:
             "BackupRetentionPeriod": 7,
             "PendingModifiedValues": {"MasterUserPassword": "****"} if one.passwords else {},
             "TagList": [{"Key": key, "Value": value} for key, value in one.tags.items()],
+            **one.asked,
         }
 
     def _pictured(self, one: Snapshot) -> Parameters:
@@ -183,6 +203,7 @@ class Rds:
             "DbiResourceId": "db-SOURCE",
             "Status": status,
             "Encrypted": True,
+            "KmsKeyId": one.key,
             "SourceDBSnapshotIdentifier": one.source_arn,
             "PercentProgress": 100 if status == "available" else 40,
             "SnapshotDatabaseTime": None if status == "creating" else one.time,

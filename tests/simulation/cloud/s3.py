@@ -8,6 +8,7 @@ from tests.simulation.cloud.account import Account, Stored, refuse
 
 Parameters = dict[str, Any]
 CONTROL = "firedrill-control"
+LEASES = "leases/"
 
 
 def etag(content: bytes) -> str:
@@ -37,6 +38,8 @@ class S3:
     def __init__(self, account: Account, region: str, damaged_copies: int) -> None:
         self._account, self._name = account, region
         self._damaged_copies = damaged_copies
+        self._damaged: set[tuple[str, str]] = set()
+        """Key and version of what no copy of is ever right."""
 
     def _bucket(self, name: str, operation: str) -> dict[str, list[Stored]]:
         found = self._account.regions[self._name].buckets.get(name)
@@ -92,11 +95,20 @@ class S3:
 
     def put_object(self, asked: Parameters) -> Parameters:
         bucket = self._bucket(asked["Bucket"], "PutObject")
-        if asked["Bucket"] != CONTROL or asked.get("IfNoneMatch") != "*":
-            self._account.wrongs.append(f"PutObject of {asked['Bucket']}/{asked['Key']}, which may be there already")
-        if bucket.get(asked["Key"]):
+        key, seen = asked["Key"], asked.get("IfMatch")
+        changeable = seen is not None and key.startswith(LEASES)
+        if asked["Bucket"] != CONTROL or not (changeable or asked.get("IfNoneMatch") == "*"):
+            self._account.wrongs.append(f"PutObject of {asked['Bucket']}/{key}, which may be there already")
+        there = bucket.get(key)
+        if seen and not there:
+            raise refuse("NoSuchKey", "PutObject", 404)
+        if there and etag(there[0].body) != seen:
             raise refuse("PreconditionFailed", "PutObject", 412)
-        return self._store(asked["Bucket"], asked["Key"], asked["Body"], asked.get("Metadata", {}))
+        run, _, rest = key.partition("/")
+        account = self._account
+        if rest.startswith("journal/") and account.acting:
+            account.journaled.arrive(run, asked["Body"], account.acting, account.now)
+        return self._store(asked["Bucket"], key, asked["Body"], asked.get("Metadata", {}))
 
     def copy_object(self, asked: Parameters) -> Parameters:
         name, key = asked["Bucket"], asked["Key"]
@@ -104,15 +116,18 @@ class S3:
         self._account.changing("CopyObject", self._name, f"objects {name}/{below}", None)
         if not key.startswith(f"{self._account.run}/") or "scratch" not in name:
             self._account.wrongs.append(f"CopyObject to {name}/{key}, which is not scratch of this run")
-        body = self._version(asked["CopySource"], "CopyObject").body
-        if self._damaged_copies > 0:
-            self._damaged_copies -= 1
+        source = asked["CopySource"]
+        body = self._version(source, "CopyObject").body
+        which = (source["Key"], source["VersionId"])
+        if which in self._damaged or len(self._damaged) < self._damaged_copies:
+            self._damaged.add(which)
             body = b"damaged on the way"
         return self._store(name, key, body, {})
 
     def _store(self, bucket: str, key: str, body: bytes, metadata: dict[str, str]) -> Parameters:
         second = self._account.moment().replace(microsecond=0)
-        made = Stored(f"v{self._account.number()}", body, second, self._account.run, metadata=metadata)
+        account = self._account
+        made = Stored(f"v{account.number()}", body, second, account.run, metadata=metadata, late=account.late)
         self._bucket(bucket, "PutObject").setdefault(key, []).insert(0, made)
         return {"VersionId": made.version, "ETag": etag(body)}
 

@@ -1,0 +1,96 @@
+"""How a run comes to its end when its process did not bring it there: gone on with, given up, or swept; and again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from dr.events import Closed
+from dr.plan import Plan
+from dr.replay import replay
+from tests.simulation.acts import Act, Verb
+
+if TYPE_CHECKING:
+    from tests.simulation.performance import Performance
+
+ROUNDS = 9
+CALM = 3
+"""The round from which on nothing goes wrong any more."""
+QUIET = 1000.0
+"""Seconds between two rounds. The first may come right after the kill."""
+EXPIRY = 90_000.0
+"""Seconds after which any machine may sweep."""
+
+
+@dataclass(frozen=True)
+class Next:
+    """What somebody does about a run whose process died, and on which machine."""
+
+    verb: Verb
+    host: str
+    kill_at: int | None = None
+    """Before which effect that process dies too."""
+    changed: bool = False
+    """Whether the estate's file says something else by now."""
+
+
+def bring(made: "Performance", plan: Plan, chance: Random, then: Sequence[Next]) -> Iterator[str]:
+    """Go on until nothing is left to do: first as given, then as chance will have it.
+
+    What is wrong with that is a sentence.
+    """
+    meddled = made.troubles.swapped or made.troubles.squatter
+    for number in range(ROUNDS):
+        if over(made, plan):
+            return
+        made.baton.sleep(chance.choice((1.0, 10.0, QUIET)) if number == 0 else QUIET)
+        if number >= CALM:
+            made.troubles.calm()
+            made.account.heal()
+        given = number < len(then)
+        now = then[number] if given else _drawn(made, plan, chance, number)
+        acts = [made.stage.act(now.verb, plan, now.host, kill_at=now.kill_at, estate_changed=now.changed)]
+        if now.verb == "resume" and not given and chance.random() < 0.15:
+            # Two have the same idea.
+            acts.append(made.stage.act("resume", plan, "six" if now.host != "six" else "two"))
+        made.stage.wait(*acts)
+        if meddled and number >= CALM and any(one.fate == "remains" for one in acts[0].swept):
+            return  # What bears our name is not ours: it stays, and the sweep says so each time.
+    if not over(made, plan) and not meddled:
+        yield f"{plan.run} never came to its end: {'; '.join(str(act) for act in made.acts(plan)[-2:])}"
+
+
+def over(made: "Performance", plan: Plan) -> bool:
+    """Whether nothing is left to be done about a run."""
+    acts = made.acts(plan)
+    if any(act.bug for act in acts):
+        return True
+    events = made.reading(plan).events
+    if not events:
+        return True
+    if isinstance(events[-1], Closed):
+        report = made.report_of(plan)
+        return swept_clean(acts[-1]) or (report is not None and not report.scratch.remaining)
+    return swept_clean(acts[-1])
+
+
+def swept_clean(act: Act) -> bool:
+    """Whether the last sweep says that nothing of the run is left, and nothing may still come."""
+    if act.verb != "sweep" or not act.process.alive or act.problem:
+        return False
+    return not any(one.fate in ("remains", "left alone") and one.run == act.plan.run for one in act.swept)
+
+
+def _drawn(made: "Performance", plan: Plan, chance: Random, number: int) -> Next:
+    """What somebody does about it next, and where."""
+    kill_at = chance.randrange(1, 200) if number < CALM and chance.random() < 0.3 else None
+    closed = replay(made.reading(plan).events).closed
+    here = made.writer(plan)
+    verb: Verb = "sweep" if closed else chance.choice(("resume", "resume", "resume", "abort", "sweep"))
+    if verb == "sweep":
+        known = [host for host in made.stage.hosts if (made.place / host / plan.run).exists()]
+        if number and chance.random() < 0.2:
+            made.baton.sleep(EXPIRY)
+            return Next(verb, chance.choice(known), kill_at)
+        return Next(verb, here if here in known else known[0], kill_at)
+    return Next(verb, chance.choice((here, here, "one", "two", "six")), kill_at, chance.random() < 0.02)

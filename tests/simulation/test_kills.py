@@ -1,0 +1,77 @@
+"""Every kind of run, killed (-9) at every event of its journal and at every call that changes something.
+
+In three positions: before the call, after the call and before its record, after its record. That is: before and after a
+line of the journal reaches the disk, before and after it reaches the control store, and before and after each call.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from tests.simulation.ending import Next
+from tests.simulation.performance import Performance, perform
+from tests.simulation.test_simulation import KINDS, fair
+from tests.simulation.troubles import Troubles
+
+END = tuple[Next, ...]
+ENDS: tuple[END, ...] = (
+    (Next("resume", "one"),),
+    (Next("resume", "two"),),
+    (Next("abort", "one"),),
+    (Next("resume", "one"),),
+    (Next("resume", "two"),),
+    (Next("sweep", "one"), Next("sweep", "one")),
+    (Next("abort", "six"),),
+)
+"""What follows the kill: on the same machine, which is "one", or on another."""
+
+
+def killed(kind: str, effect: int, then: END, *, torn: bool = False) -> Performance:
+    made = perform(1, kind=kind, troubles=Troubles.none(), kill_at=effect, torn=torn, then=then)
+    assert made.killed
+    assert not made.wrongs, (kind, effect, then, made.told())
+    return made
+
+
+def all_killed(kind: str, effects: Sequence[int], ends: Sequence[END], *, torn: bool = False) -> Counter[str]:
+    """Die at each of these, and come to an end in one way after the other."""
+    came: Counter[str] = Counter()
+    for number, effect in enumerate(effects):
+        then = ends[number % len(ends)]
+        made = killed(kind, effect, then, torn=torn)
+        verb = then[0].verb
+        came[f"{verb}: {made.report.verdict if made.report else 'nothing to conclude'}"] += 1
+        resumed = made.stage.acts[1] if len(made.stage.acts) > 1 else None
+        if resumed and resumed.report and verb == "resume":
+            # Nothing else was wrong: whoever goes on with it earns what the run would have earned.
+            assert resumed.report.verdict == "passed", (kind, effect, then, resumed.report.reasons)
+        elif resumed and verb != "sweep":
+            # It died before its first event stood where that machine looks, or after its last one.
+            why = resumed.problem.message if resumed.problem else ""
+            assert resumed.report or "no run" in why or "is closed" in why, (kind, effect, then, str(resumed))
+    return came
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_at_every_event_and_every_call(kind: str) -> None:
+    points = fair(kind).first.points
+    came = all_killed(kind, points, ENDS)
+    assert came["resume: passed"] > len(points) // 2, came
+    assert came["abort: inconclusive"] > len(points) // 5, came
+    assert len(points) > 80
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_in_the_middle_of_every_line_of_the_journal(kind: str) -> None:
+    lines = fair(kind).first.lines
+    all_killed(kind, lines, ENDS[:3], torn=True)
+    assert len(lines) > 25
+
+
+@pytest.mark.soak(400)
+@pytest.mark.parametrize("end", range(len(ENDS)))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_at_every_effect_whatever(kind: str, end: int) -> None:
+    """At every effect at all, with every end."""
+    all_killed(kind, range(1, fair(kind).first.lines[-1] + 1), ENDS[end : end + 1])
