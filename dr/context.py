@@ -93,6 +93,11 @@ class Context:
                 raise Unable(f"nobody has found out {name!r} yet", hint="an earlier step did not finish")
             return self._learned[name]
 
+    def knows(self, name: str) -> bool:
+        """Whether a step of this run journaled a fact, in this process or in one that died."""
+        with self._lock:
+            return name in self._learned
+
     def moment(self, name: str) -> datetime:
         """A fact that is a moment."""
         return datetime.fromisoformat(str(self.fact(name)))

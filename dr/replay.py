@@ -86,8 +86,8 @@ Left = Literal["done", "again", "to do"]
 def left_to_do(plan: Plan, past: Past) -> Mapping[str, Left]:
     """step -> what becomes of it when the run goes on.
 
-    What is done is not done again, except where its effect died with the process (a one-time password) and a step that
-    is still to be done needs it.
+    What is done is not done again, except where its effect died with the process (a one-time password), or a sweep may
+    have taken it, and a step that is still to be done needs it.
     """
     needs = {step.name: step.needs for step in plan.steps}
     wanted: set[str] = set()

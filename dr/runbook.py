@@ -102,6 +102,7 @@ class RestoreDatabase(Step):
 class RestoreBucket(Step):
     """The bucket's objects as they stood at the instant, below a prefix of the scratch bucket."""
 
+    on_resume: ClassVar[Literal["observe", "repeat"]] = "repeat"  # looked at: a sweep may have taken them
     action: Literal["restore_bucket"] = "restore_bucket"
     asset: str
     bucket: str

@@ -2,7 +2,7 @@
 
 import pytest
 import stories
-from stories import DATABASE
+from stories import BUCKET, DATABASE
 
 from dr.errors import Refused
 from dr.events import (
@@ -20,7 +20,7 @@ from dr.replay import left_to_do, replay
 
 PLAN = stories.test_plan()
 WHOLE = stories.passed_run(PLAN)
-RESTORE, VERIFY = f"restore {DATABASE}", f"verify {DATABASE}"
+RESTORE, VERIFY, COPY = f"restore {DATABASE}", f"verify {DATABASE}", f"restore {BUCKET}"
 
 
 def until(kind: type, name: str = "") -> list[Event]:
@@ -30,15 +30,21 @@ def until(kind: type, name: str = "") -> list[Event]:
 
 
 def test_every_prefix_of_a_run_can_be_gone_on_with() -> None:
-    """Nothing that is not done is skipped; nothing that is done is done again, but for what died with its process."""
+    """Nothing that is not done is skipped; nothing that is done is done again, but for restores that are still needed.
+
+    A database's password died with its process; a bucket's objects may have been swept.
+    """
     for length in range(1, len(WHOLE) + 1):
         past = replay(WHOLE[:length])
         left = left_to_do(PLAN, past)
         for step in PLAN.steps:
             assert (left[step.name] == "to do") == (step.name not in past.done)
         again = {name for name, what in left.items() if what == "again"}
-        needed = RESTORE in past.done and not {VERIFY, "verify references"} <= past.done
-        assert again == ({RESTORE} if needed else set())
+        assert again == {
+            restore
+            for restore, verify in ((RESTORE, VERIFY), (COPY, f"verify {BUCKET}"))
+            if restore in past.done and not {verify, "verify references"} <= past.done
+        }
         assert past.closed == (length == len(WHOLE))
 
 

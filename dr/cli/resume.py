@@ -20,8 +20,9 @@ def command(run: str, take_over: bool, dry_run: bool, estate_file: Path, as_json
 
     For a run that was killed, or whose machine is gone: its journal is read from this machine, or from the control
     store when that is a bucket. What was announced and not recorded is settled by looking at AWS; steps that are done
-    are not done again (only the one-time password, which died with its process, is set anew); the rest is done by the
-    same loop, and the verdict is earned as by any run. Recovery time still counts from the run's first event.
+    are not done again (only the one-time password, which died with its process, is set anew, and what a sweep took is
+    restored anew); the rest is done by the same loop, and the verdict is earned as by any run. Recovery time still
+    counts from the run's first event.
 
     The run keeps to the estate that it was planned with. Where the file says something else now, that is said. A run
     that is closed, or still at work, is refused.

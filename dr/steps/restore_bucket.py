@@ -16,15 +16,18 @@ AT_ONCE = 8
 def restore_bucket(step: RestoreBucket, context: Context) -> None:
     """Copy, on the server's side, every version that stood at the instant or that a row of the instant may still name.
 
-    Writes a map from source version to new version into the run's folder: rows name the source's versions.
+    Writes a map from source version to new version beside the journal: rows name the source's versions. What a process
+    of this run that died had copied stays, if all of it still stands there.
     """
     region = context.region(step.site)
+    thing = Thing(kind="objects", name=f"{step.bucket}/{step.prefix}", region=region)
+    if _stands(step, thing, context):
+        return
     bucket = context.bucket(step.asset)
     source = bucket.bucket if step.site == "primary" else bucket.copy_
     standing = standing_at(s3.versions(context.aws, region, source), context.moment(facts.INSTANT))
     # A key that was surely deleted by then is left out: a row that still names it must not find it.
     wanted = [one for one in standing if one.chosen or one.candidates]
-    thing = Thing(kind="objects", name=f"{step.bucket}/{step.prefix}", region=region)
     if context.intended(thing):
         # By a process of this run that died: nobody knows any more which version became of which.
         _clear(thing, context)
@@ -50,6 +53,15 @@ def restore_bucket(step: RestoreBucket, context: Context) -> None:
     context.keep(f"versions-{step.asset}", copied)
     context.learn(facts.restored(step.asset), f"s3://{step.bucket}/{step.prefix}")
     context.say(f"{step.asset}: {len(copied)} versions of {len(wanted)} objects copied")
+
+
+def _stands(step: RestoreBucket, thing: Thing, context: Context) -> bool:
+    """Whether this run copied everything before, and nobody has swept any of it since."""
+    if not context.knows(facts.restored(step.asset)):
+        return False
+    there = s3.versions(context.aws, thing.region, step.bucket, step.prefix, role="scratch")
+    found = {(one.key, one.version) for one in there}
+    return all((step.prefix + key, made) in found for key, _, made in context.kept(f"versions-{step.asset}"))
 
 
 def _clear(thing: Thing, context: Context, but: Collection[tuple[str, str]] = ()) -> None:

@@ -18,6 +18,8 @@ CALM = 3
 """The round from which on nothing goes wrong any more."""
 QUIET = 1000.0
 """Seconds between two rounds. The first may come right after the kill."""
+AGAIN = 0.1
+"""How often somebody does something about a run of which nothing is left to do."""
 EXPIRY = 90_000.0
 """Seconds after which any machine may sweep."""
 
@@ -41,7 +43,8 @@ def bring(made: "Performance", plan: Plan, chance: Random, then: Sequence[Next])
     """
     meddled = made.troubles.swapped or made.troubles.squatter
     for number in range(ROUNDS):
-        if over(made, plan):
+        # After a sweep somebody may go on with it all the same.
+        if number >= len(then) and over(made, plan) and not (number < CALM and chance.random() < AGAIN):
             return
         made.baton.sleep(chance.choice((1.0, 10.0, QUIET)) if number == 0 else QUIET)
         if number >= CALM:
@@ -84,11 +87,13 @@ def swept_clean(act: Act) -> bool:
 def _drawn(made: "Performance", plan: Plan, chance: Random, number: int) -> Next:
     """What somebody does about it next, and where."""
     kill_at = chance.randrange(1, 200) if number < CALM and chance.random() < 0.3 else None
-    closed = replay(made.reading(plan).events).closed
     here = made.writer(plan)
-    verb: Verb = "sweep" if closed else chance.choice(("resume", "resume", "resume", "abort", "sweep"))
+    known = [host for host in made.stage.hosts if (made.place / host / plan.run).exists()]
+    events = made.reading(plan).events
+    if not events or not known:
+        return Next("resume", here, kill_at)
+    verb: Verb = "sweep" if replay(events).closed else chance.choice(("resume", "resume", "resume", "abort", "sweep"))
     if verb == "sweep":
-        known = [host for host in made.stage.hosts if (made.place / host / plan.run).exists()]
         if number and chance.random() < 0.2:
             made.baton.sleep(EXPIRY)
             return Next(verb, chance.choice(known), kill_at)

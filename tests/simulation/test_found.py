@@ -89,3 +89,17 @@ def test_a_sweep_where_little_is_known_of_a_run_looks_into_the_control_store() -
     first, second, third, sweep = made.stage.acts[:4]
     assert not any(act.process.alive for act in (first, second, third))
     assert [one.fate for one in sweep.swept if one.run == made.plan.run] != []
+
+
+def test_what_a_sweep_took_from_a_dead_run_is_restored_anew_when_it_is_gone_on_with() -> None:
+    """It was no bad news about the data. The step that had restored it was done."""
+    whole = perform(1, kind="test", troubles=Troubles.none())
+    (verified,) = (n for n, line in enumerate(whole.baton.trace) if "step_started verify receipts-documents" in line)
+    kill_at = whole.first.lines[sum("journal   " in line for line in whole.baton.trace[:verified])]
+    then = [Next("sweep", "one"), Next("resume", "one")]
+    made = perform(1, kind="test", troubles=Troubles.none(), kill_at=kill_at, then=then)
+    assert made.wrongs == [], made.told()
+    swept = made.stage.acts[1].swept
+    assert any(one.thing.startswith("objects") and one.fate == "removed" for one in swept), swept
+    assert made.report is not None
+    assert made.report.verdict == "passed", made.report.reasons
