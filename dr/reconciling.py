@@ -7,16 +7,24 @@ is something else under our name is left alone, and the step that meets it says 
 from dr.aws import backups, rds, snapshots
 from dr.claims import TAG_RUN
 from dr.context import Context
-from dr.events import Thing
+from dr.events import Removed, Thing
 from dr.replay import Past
-from dr.scratch import resource_id_of
+from dr.scratch import creations, describe, resource_id_of
 
 CREATING = ("RestoreDBInstance", "CreateDBSnapshot", "CopyDBSnapshot", "StartDBInstanceAutomatedBackupsReplication")
 """What of the operations brings a thing into being. Others (a password, objects, a removal) are simply done again."""
 
 
 def reconcile(context: Context, past: Past) -> None:
-    """Look at every open intent of a run, and record those that took effect."""
+    """Look at every open intent of a run, and record those that took effect.
+
+    An instance that is gone is recorded too, with all that was known of it: another one may come to bear its name.
+    """
+    for made in creations(context.journal.reading()):
+        if made.kind == "instance" and made.resource_id and describe(context.aws, made) is None:
+            thing = Thing(kind=made.kind, name=made.name, region=made.region)
+            context.journal.append(Removed(thing=thing))
+            context.say(f"{thing}: it is gone; did somebody sweep the run?")
     for intent in past.open_intents:
         if intent.operation not in CREATING:
             continue

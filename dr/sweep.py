@@ -106,7 +106,7 @@ def _sweep_run(
     allowance = Allowance(left[0].run, len(left), house.estate.deletions_per_run)
     for creation in left:
         if describe(house.aws, creation) is None:
-            if not creation.answered and clock.now() - reading.entries[-1].at < UNDER_WAY:
+            if not creation.answered and _elapsed(house, reading, clock) < UNDER_WAY:
                 reason = "its run ended while nobody had answered: it may still come to be; sweep again in a while"
                 yield Swept(_shown(creation), folder.name, "left alone", reason)
             continue
@@ -122,6 +122,15 @@ def _sweep_run(
             yield Swept(_shown(creation), folder.name, "remains", str(problem))
         else:
             yield Swept(_shown(creation), folder.name, "removed", "its run is over")
+
+
+def _elapsed(house: House, reading: Reading, clock: Clock) -> timedelta:
+    """Since a run's last event. Somebody may have set the wall clock; the monotonic one begins anew at most."""
+    last = reading.entries[-1]
+    by_wall = clock.now() - last.at
+    passed = timedelta(seconds=clock.monotonic() - last.monotonic)
+    here = replay(reading.events).host == house.machine.host
+    return min(by_wall, passed) if here and passed >= timedelta(0) else by_wall
 
 
 def _at_work(house: House, folder: Path, reading: Reading, clock: Clock) -> str:

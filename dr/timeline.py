@@ -168,6 +168,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
                 coverage[asset] = entry.body
             case Intended(thing=thing) | Observed(thing=thing) if thing.kind in SCRATCH:
                 created[str(thing)] = thing
+                removed.pop(str(thing), None)  # It may be there again: a run that was swept was gone on with.
             case Removed(thing=thing):
                 removed[str(thing)] = thing
             case Aborted(reason=reason):

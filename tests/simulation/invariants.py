@@ -146,11 +146,7 @@ def _clean(made: "Performance", plan: Plan) -> bool:
 
 
 def _left(made: "Performance", plan: Plan) -> Iterator[str]:
-    """What cannot be swept, and what was made twice."""
-    if not (made.troubles.swapped or made.troubles.squatter):
-        for one in made.acts(plan)[-1].swept:
-            if one.fate == "remains":
-                yield f"cannot be swept: {one.thing}: {one.reason}"
+    """What was made twice. (Of what cannot be swept, `ending` tells.)"""
     instances = [
         one
         for region in made.account.regions.values()

@@ -103,12 +103,14 @@ def perform(
     torn: bool = False,
     pauses: dict[int, float] | None = None,
     usurped: float | None = None,
+    rival: float | None = None,
     then: Sequence[ending.Next] = (),
 ) -> Performance:
     """Perform a seed. What is given is not drawn: a test can ask for one kill, or for fair weather.
 
     `pauses`: see `Process`. `usurped`: when somebody else goes on with the run, though its process may be alive.
-    `then`: what is done after the first process; after the last of them it is left to chance again.
+    `rival`: when somebody else begins a backup of the same. `then`: what is done after the first process; after the last
+    of them it is left to chance again.
     """
     cast = cast or Cast()
     chance = Random(f"firedrill {seed}")  # noqa: S311 - repeatable, not secret
@@ -134,7 +136,8 @@ def perform(
         stage = Stage(baton, door, cast, SimulatedDatabases(account, baton, troubles), place, _from(chance))
         made = Performance(seed, kind, troubles, baton, account, place, stage, [scene.plan(kind)])
         first = {"kill_at": kill_at, "torn": torn, "pauses": pauses}
-        rival = chance.random() * 150 if free and kind == "backup" and _one_in(chance, 3) else None
+        if free and kind == "backup" and _one_in(chance, 3):
+            rival = chance.random() * 150
         _perform(made, _from(chance), first, free=free, rival=rival, usurped=usurped, then=then)
         return made
     finally:
