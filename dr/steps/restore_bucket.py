@@ -11,6 +11,8 @@ from dr.runbook import RestoreBucket
 from dr.scratch import claim, creations
 
 AT_ONCE = 8
+UNDER_WAY = 60.0
+"""Seconds for which S3 may go on with a copy that nobody waits for any more; a client that lives waits as long."""
 
 
 def restore_bucket(step: RestoreBucket, context: Context) -> None:
@@ -28,7 +30,8 @@ def restore_bucket(step: RestoreBucket, context: Context) -> None:
     standing = standing_at(s3.versions(context.aws, region, source), context.moment(facts.INSTANT))
     # A key that was surely deleted by then is left out: a row that still names it must not find it.
     wanted = [one for one in standing if one.chosen or one.candidates]
-    if context.intended(thing):
+    interrupted = context.intended(thing)
+    if interrupted:
         # By a process of this run that died: nobody knows any more which version became of which.
         _clear(thing, context)
     context.intend("CopyObject", thing)
@@ -47,6 +50,9 @@ def restore_bucket(step: RestoreBucket, context: Context) -> None:
 
     with context.threads.pool(AT_ONCE, "copy") as pool:
         copied = [row for rows in pool.map(copy, wanted) for row in rows]
+    if interrupted:
+        # What that process had asked for may still come, and would stand on top of ours.
+        context.clock.sleep(context.interval(UNDER_WAY))
     # An answer that got lost was asked for again, and a second copy stands behind it.
     _clear(thing, context, but={(step.prefix + key, made) for key, _, made in copied})
     context.observe("CopyObject", thing)

@@ -109,8 +109,8 @@ def perform(
     """Perform a seed. What is given is not drawn: a test can ask for one kill, or for fair weather.
 
     `pauses`: see `Process`. `usurped`: when somebody else goes on with the run, though its process may be alive.
-    `rival`: when somebody else begins a backup of the same. `then`: what is done after the first process; after the last
-    of them it is left to chance again.
+    `rival`: when somebody else begins a backup of the same. `then`: what is done after the first process; after that it
+    is left to chance again.
     """
     cast = cast or Cast()
     chance = Random(f"firedrill {seed}")  # noqa: S311 - repeatable, not secret

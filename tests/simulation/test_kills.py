@@ -15,16 +15,12 @@ from tests.simulation.test_simulation import KINDS, fair
 from tests.simulation.troubles import Troubles
 
 END = tuple[Next, ...]
-ENDS: tuple[END, ...] = (
-    (Next("resume", "one"),),
-    (Next("resume", "two"),),
-    (Next("abort", "one"),),
-    (Next("resume", "one"),),
-    (Next("resume", "two"),),
-    (Next("sweep", "one"), Next("sweep", "one")),
-    (Next("abort", "six"),),
-)
+GONE_ON_WITH: tuple[END, ...] = ((Next("resume", "one"),), (Next("resume", "two"),))
+GIVEN_UP: tuple[END, ...] = ((Next("sweep", "one"),), (Next("abort", "one"),), (Next("abort", "six"),))
+ENDS = GONE_ON_WITH + GIVEN_UP
 """What follows the kill: on the same machine, which is "one", or on another."""
+
+NOTHING_TO_DO = ("no run", "does not begin with `opened`", "is closed")
 
 
 def killed(kind: str, effect: int, then: END, *, torn: bool = False) -> Performance:
@@ -49,27 +45,33 @@ def all_killed(kind: str, effects: Sequence[int], ends: Sequence[END], *, torn: 
         elif resumed and verb != "sweep":
             # It died before its first event stood where that machine looks, or after its last one.
             why = resumed.problem.message if resumed.problem else ""
-            assert resumed.report or "no run" in why or "is closed" in why, (kind, effect, then, str(resumed))
+            assert resumed.report or any(one in why for one in NOTHING_TO_DO), (kind, effect, then, str(resumed))
     return came
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kill_at_every_event_and_every_call(kind: str) -> None:
+def test_a_kill_at_every_event_and_every_call_is_gone_on_with(kind: str) -> None:
     points = fair(kind).first.points
-    came = all_killed(kind, points, ENDS)
-    assert came["resume: passed"] > len(points) // 2, came
-    assert came["abort: inconclusive"] > len(points) // 5, came
-    assert len(points) > 80
+    came = all_killed(kind, points, GONE_ON_WITH)
+    assert came["resume: passed"] > 0.9 * len(points) > 70, came
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_at_every_event_and_every_call_is_given_up_or_swept(kind: str) -> None:
+    points = fair(kind).first.points
+    came = all_killed(kind, points, GIVEN_UP)
+    assert came["abort: inconclusive"] > 0.5 * len(points), came
+    assert sum(number for what, number in came.items() if what.startswith("sweep")) > 0.3 * len(points), came
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kill_in_the_middle_of_every_line_of_the_journal(kind: str) -> None:
     lines = fair(kind).first.lines
-    all_killed(kind, lines, ENDS[:3], torn=True)
+    all_killed(kind, lines, ENDS, torn=True)
     assert len(lines) > 25
 
 
-@pytest.mark.soak(400)
+@pytest.mark.soak(20)
 @pytest.mark.parametrize("end", range(len(ENDS)))
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kill_at_every_effect_whatever(kind: str, end: int) -> None:

@@ -93,7 +93,7 @@ def test_every_write_to_the_control_store_goes_wrong_once(kind: str) -> None:
         gone_wrong(kind, number, ways[number % len(ways)])
 
 
-@pytest.mark.soak(120)
+@pytest.mark.soak(6)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("failure", sorted(set(CHANGING)))
 def test_every_write_to_the_control_store_goes_wrong_in_every_way(kind: str, failure: Failure) -> None:
