@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.simulation.performance import perform
 
 ROOT = Path(__file__).parent.parent.parent
-SEEDS = range(15)
+SEEDS = range(10)
 
 
 def test_two_replays_in_one_process_do_the_same_in_the_same_order() -> None:
