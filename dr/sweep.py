@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 from typing import Literal
@@ -114,6 +115,7 @@ def _sweep_run(
             yield Swept(_shown(creation), folder.name, "would be removed", "its run is over")
             continue
         say(f"removing {_shown(creation)} of {folder.name} …")
+        house.aws.permit(partial(_assert_over, house, folder, reading))
         try:
             deadline = Deadline.within(clock, max(120.0, 3600 / house.connection.time_scale))
             every = max(0.2, 10 / house.connection.time_scale)
@@ -122,6 +124,17 @@ def _sweep_run(
             yield Swept(_shown(creation), folder.name, "remains", str(problem))
         else:
             yield Swept(_shown(creation), folder.name, "removed", "its run is over")
+        finally:
+            house.aws.permit(None)
+
+
+def _assert_over(house: House, folder: Path, reading: Reading) -> None:
+    """Asked before each call that removes something. Raises Refused when somebody goes on with the run by now.
+
+    Waiting until a thing is gone takes minutes, in which the run may give its name to another one.
+    """
+    if journal.alive(folder / FILE) or house.reading(folder.name).head_sha256 != reading.head_sha256:
+        raise Refused(f"{folder.name} was taken up while it was swept", hint="what it still needs is its own again")
 
 
 def _elapsed(house: House, reading: Reading, clock: Clock) -> timedelta:

@@ -34,6 +34,8 @@ class Next:
     """Before which effect that process dies too."""
     changed: bool = False
     """Whether the estate's file says something else by now."""
+    meanwhile: "tuple[Verb, str, float] | None" = None
+    """What somebody else does about it, where, and how many seconds later."""
 
 
 def bring(made: "Performance", plan: Plan, chance: Random, then: Sequence[Next]) -> Iterator[str]:
@@ -53,9 +55,9 @@ def bring(made: "Performance", plan: Plan, chance: Random, then: Sequence[Next])
         given = number < len(then)
         now = then[number] if given else _drawn(made, plan, chance, number)
         acts = [made.stage.act(now.verb, plan, now.host, kill_at=now.kill_at, estate_changed=now.changed)]
-        if now.verb == "resume" and not given and chance.random() < 0.15:
-            # Two have the same idea.
-            acts.append(made.stage.act("resume", plan, "six" if now.host != "six" else "two"))
+        if now.meanwhile:
+            verb, host, after = now.meanwhile
+            acts.append(made.stage.act(verb, plan, host, after=after))
         made.stage.wait(*acts)
         if meddled and number >= CALM and any(one.fate == "remains" for one in acts[0].swept):
             return  # What bears our name is not ours: it stays, and the sweep says so each time.
@@ -97,5 +99,13 @@ def _drawn(made: "Performance", plan: Plan, chance: Random, number: int) -> Next
         if number and chance.random() < 0.2:
             made.baton.sleep(EXPIRY)
             return Next(verb, chance.choice(known), kill_at)
-        return Next(verb, here if here in known else known[0], kill_at)
-    return Next(verb, chance.choice((here, here, "one", "two", "six")), kill_at, chance.random() < 0.02)
+        meanwhile = _meanwhile(chance, "six" if here != "six" else "two")
+        return Next(verb, here if here in known else known[0], kill_at, meanwhile=meanwhile)
+    host = chance.choice((here, here, "one", "two", "six"))
+    meanwhile = _meanwhile(chance, "six" if host != "six" else "two")
+    return Next(verb, host, kill_at, chance.random() < 0.02, meanwhile)
+
+
+def _meanwhile(chance: Random, host: str) -> tuple[Verb, str, float] | None:
+    """Two may have an idea at once."""
+    return ("resume", host, chance.choice((0.0, 30.0 * chance.random()))) if chance.random() < 0.15 else None

@@ -125,3 +125,12 @@ def test_a_wall_clock_that_is_set_ends_no_wait_for_a_call_under_way() -> None:
             troubles.clock_steps = [(float(whole.baton.trace[asked].split()[0]) + 0.5, 3600.0)]
             made = perform(seed, kind="snapshot", troubles=troubles, kill_at=kill_at, then=[Next("sweep", "one")])
             assert made.wrongs == [], (kill_at, made.told())
+
+
+def test_a_sweep_ends_where_somebody_takes_the_run_up() -> None:
+    """It had begun when the run was dead, and went on by names that the run then gave again."""
+    for after in range(1, 30, 2):
+        for kill_at in (88, 180):
+            then = [Next("sweep", "one", meanwhile=("resume", "six", float(after)))]
+            made = perform(2, kind="snapshot", troubles=Troubles.none(), kill_at=kill_at, then=then)
+            assert made.wrongs == [], (after, kill_at, made.told())

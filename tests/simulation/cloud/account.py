@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NUMBER = "123456789012"
 PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
+LOOKING = 3.0
+"""Seconds that a sweep takes, at the most, to read a run's journal and to make the call that rests on it."""
 ESTATE, STRANGER = "the estate", "a stranger"
 
 
@@ -125,10 +127,10 @@ class Journaled:
                 case "observed":
                     self.observed.add(body["thing"]["name"])
 
-    def at_work(self, run: str) -> bool:
-        """Whether the process that said last that it works for a run does."""
+    def at_work(self, run: str, since: float) -> bool:
+        """Whether the process that said last that it works for a run does, and said so before a moment."""
         working = self._working.get(run)
-        return working is not None and working.alive and not working.ended
+        return working is not None and working.alive and not working.ended and self.writers[run][2] < since
 
     def announced(self, run: str, operation: str, thing: str, *, sweeping: bool) -> bool:
         """Whether a run announced an operation. To copy objects is also to remove what an earlier attempt left."""
@@ -201,7 +203,7 @@ class Account:
         run = self.run or maker or ""
         if maker in (ESTATE, STRANGER) or maker not in (None, run):
             self.wrongs.append(f"{operation} of {where}, which {maker} made")
-        elif not self.run and self.journaled.at_work(run):
+        elif not self.run and self.journaled.at_work(run, self.now - LOOKING):
             self.wrongs.append(f"{operation} of {where} by a sweep, while its run was at work")
         elif not self.journaled.announced(run, operation, where, sweeping=not self.run):
             self.wrongs.append(f"{operation} of {where} without an intent in the journal")
