@@ -3,6 +3,8 @@
 INSTANT = "instant"
 CHOSEN = "chosen"
 RESTORABLE_AT_START = "restorable at start"
+ASKED_AT = "asked at"
+"""When the site said so: what it holds grows while nobody asks."""
 
 
 def source_of(asset: str) -> str:

@@ -24,7 +24,7 @@ from dr.events import (
     TeardownStarted,
     Thing,
 )
-from dr.facts import INSTANT, RESTORABLE_AT_START, instant_of, newest_heartbeat_of
+from dr.facts import ASKED_AT, INSTANT, RESTORABLE_AT_START, instant_of, newest_heartbeat_of
 from dr.plan import Plan
 from dr.provenance import opening, plan_of
 from dr.recovery import Fact, in_utc, stamp
@@ -161,7 +161,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
             case Learned(name=name, value=value):
                 learned[name] = value
                 if name == RESTORABLE_AT_START and claimed is None:
-                    claimed = (session, _moment(learned, name))
+                    claimed = (_moment(learned, ASKED_AT) or session, _moment(learned, name))
             case Found():
                 found.append(entry.body)
             case Covered(asset=asset):
@@ -268,7 +268,7 @@ def _rpa(
 
     The site claims to hold everything up to a moment; the restore shows how far from its instant the newest heartbeat
     really is. The first part is a claim about now, the second a proof about the instant: both are counted. `told`: when
-    the process that asked the site first began, and what the site said. Asked again later, a site holds more.
+    the site was asked first, and what it said. Asked again later, a site holds more.
     """
     start, claimed = told or (None, None)
     instant = _moment(learned, INSTANT)

@@ -9,6 +9,10 @@ from dr.runbook import ChooseInstant
 from dr.verification import Finding
 from dr.wait import until
 
+PROMPT = 10.0
+"""Seconds for an answer that tells how far a site is behind. A slower one makes that more, never less."""
+ROUNDS = 3
+
 
 def choose_instant(step: ChooseInstant, context: Context) -> None:
     """Ask the site what it holds, apply the rule, and wait until the window has reached a baseline's instant."""
@@ -17,7 +21,7 @@ def choose_instant(step: ChooseInstant, context: Context) -> None:
     known = context.records()
     sources = catalog.sources(context.aws, plan, context.application, known)
     target = parse_target(plan.target)
-    limits = catalog.limits(context.aws, plan, context.application, sources)
+    limits = _limits(context, sources)
     if (newest := limits.latest()) is not None:
         context.learn(facts.RESTORABLE_AT_START, stamp(newest))
     points = {
@@ -57,6 +61,18 @@ def choose_instant(step: ChooseInstant, context: Context) -> None:
                 observed=f"heartbeat object of {stamp(arrived)}" if arrived else "no heartbeat object",
             ),
         )
+
+
+def _limits(context: Context, sources: dict[str, str]) -> Limits:
+    """What the site holds, and when it said so: how far it is behind follows from both."""
+    for _ in range(ROUNDS):
+        begun = context.clock.monotonic()
+        limits = catalog.limits(context.aws, context.plan, context.application, sources)
+        asked = context.clock.now()
+        if context.clock.monotonic() - begun < PROMPT:
+            break
+    context.learn(facts.ASKED_AT, stamp(asked))
+    return limits
 
 
 def _wait_for_windows(step: ChooseInstant, context: Context, chosen: Chosen, sources: dict[str, str]) -> Limits:

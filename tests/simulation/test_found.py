@@ -134,3 +134,16 @@ def test_a_sweep_ends_where_somebody_takes_the_run_up() -> None:
             then = [Next("sweep", "one", meanwhile=("resume", "six", float(after)))]
             made = perform(2, kind="snapshot", troubles=Troubles.none(), kill_at=kill_at, then=then)
             assert made.wrongs == [], (after, kill_at, made.told())
+
+
+def test_how_far_the_site_is_behind_is_measured_when_it_is_asked() -> None:
+    """The process was stopped between its beginning and its question, and the site caught up with its beginning."""
+    paused = 0
+    for seed in range(12):
+        for effect in (12, 16, 20):
+            made = perform(seed, kind="test", troubles=Troubles.none(seed), pauses={effect: 400.0})
+            assert made.wrongs == [], (effect, made.told())
+            if made.account.lag > 300 and made.report:
+                paused += 1
+                assert made.report.verdict == "failed", (effect, made.report.reasons)
+    assert paused > 2
