@@ -1,6 +1,9 @@
 """Now, sleep, deadline: the one source of time, so that a test or a simulator can bring its own."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
@@ -63,3 +66,33 @@ class Deadline:
 
     def passed(self) -> bool:
         return self.remaining() == 0.0
+
+
+_BOUND: ContextVar[Deadline | None] = ContextVar("bound", default=None)
+
+
+@contextmanager
+def bounded(deadline: Deadline) -> Iterator[None]:
+    """What is done within is bounded by a deadline, and by those around it: see `time_is_up`."""
+    outer = _BOUND.get()
+    token = _BOUND.set(outer if outer and outer.at < deadline.at else deadline)
+    try:
+        yield
+    finally:
+        _BOUND.reset(token)
+
+
+def time_is_up() -> bool:
+    """Whether the deadline of what this thread is doing has passed: whoever would try once more does not."""
+    bound = _BOUND.get()
+    return bound is not None and bound.passed()
+
+
+def handed_on() -> Callable[[], None]:
+    """For the beginning of a thread that works for this one: it is bounded by what bounds this one now."""
+    bound = _BOUND.get()
+
+    def begin() -> None:
+        _BOUND.set(bound)
+
+    return begin

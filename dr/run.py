@@ -13,6 +13,7 @@ from graphlib import TopologicalSorter
 from threading import Event as Flag
 from typing import Literal
 
+from dr.clock import bounded
 from dr.context import Context
 from dr.errors import FiredrillError, Interrupted
 from dr.events import Aborted, Closed, StepFinished, StepStarted, TeardownStarted
@@ -105,7 +106,8 @@ def _perform(context: Context, step: AnyStep, watch: Watch | None) -> bool:
     try:
         if watch:
             watch(step.name, watched)
-        perform(step, context.of(step.name))
+        with bounded(context.deadline(step.timeout)):
+            perform(step, context.of(step.name))
         context.journal.append(StepFinished(step=step.name, outcome="done"))
         context.say(f"{step.name}: done in {context.clock.monotonic() - begun:.1f} s")
     except FiredrillError as problem:

@@ -7,6 +7,8 @@ from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any, Protocol, TypeVar
 
+from dr.clock import handed_on
+
 Task = TypeVar("Task")
 
 
@@ -30,7 +32,7 @@ class SystemThreads:
     """The machine's own threads."""
 
     def pool(self, at_once: int, name: str = "work") -> Executor:
-        return ThreadPoolExecutor(max_workers=at_once, thread_name_prefix=name)
+        return ThreadPoolExecutor(max_workers=at_once, thread_name_prefix=name, initializer=handed_on())
 
     def first_done(self, running: Collection["Future[Any]"]) -> "list[Future[Any]]":
         done, _ = wait(running, return_when=FIRST_COMPLETED)

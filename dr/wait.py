@@ -9,13 +9,14 @@ from typing import TypeVar
 
 import tenacity
 
-from dr.clock import Clock, Deadline
+from dr.clock import Clock, Deadline, bounded
 from dr.errors import AwsError, Unable, Unreachable
 
 Seen = TypeVar("Seen")
 
-SILENCES = 3
-"""Looks in a row that may go unanswered. Each was tried several times already: more means that a region is down."""
+SILENCE = 60.0
+"""Seconds from the first look that nobody answered, each having been sent several times, to the last that is put up
+with: a region that is silent for longer is down."""
 
 
 def until(
@@ -32,24 +33,28 @@ def until(
 
     `look` or `ready` raise when waiting longer is pointless. `every` is in seconds; a tenth of it is added at random,
     so that many waiters do not ask in step. A throttled look counts as "not yet"; so does one that nobody answered, but
-    not again and again. Raises Unable when the deadline passes first, saying what was seen last.
+    not for long. Raises Unable when the deadline passes first, saying what was seen last.
     """
     last = "nothing"
-    unanswered = 0
+    silent_since: float | None = None
 
     def once() -> Seen:
-        nonlocal last, unanswered
+        nonlocal last, silent_since
         seen = look()
-        last, unanswered = shown(seen), 0
+        last, silent_since = shown(seen), None
         return seen
 
     def passing(problem: BaseException) -> bool:
-        nonlocal last, unanswered
+        nonlocal last, silent_since
         if not isinstance(problem, AwsError) or not problem.transient:
             return False
         last = problem.message
-        unanswered += isinstance(problem, Unreachable)
-        return unanswered < SILENCES
+        if not isinstance(problem, Unreachable):
+            silent_since = None
+            return True
+        now = clock.monotonic()
+        silent_since = now if silent_since is None else silent_since
+        return now - silent_since < SILENCE
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda seen: not ready(seen)) | tenacity.retry_if_exception(passing),
@@ -58,7 +63,8 @@ def until(
         sleep=lambda seconds: clock.sleep(min(seconds, deadline.remaining())),
     )
     try:
-        return retrying(once)
+        with bounded(deadline):
+            return retrying(once)
     except tenacity.RetryError as problem:
         raise Unable(
             f"{what}: not after {deadline.seconds:.0f} s; last seen: {last}",

@@ -1,7 +1,9 @@
 """The only room where boto3 is spoken: dicts in, nouns out.
 
     clients     who calls, where, with which patience; counts calls per region; bars regions; asserts the account
-    sessions    whose credentials
+    sessions    whose credentials, and when they are renewed
+    patience    how long an answer is waited for, when a call is sent again, how fast a service is asked
+    breaker     a region in which nothing answers is not waited for
     errors      what AWS says, in the error tree of dr.errors          codes      what kind of trouble a code is
     statuses    which status of an instance or snapshot is good, which will pass, which never will
     rds         instances: look, list, events, tags, groups            snapshots  take, copy, list recovery points

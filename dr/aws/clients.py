@@ -17,11 +17,10 @@ from typing import Any, Final, Literal
 
 import boto3
 from botocore import xform_name
-from botocore.config import Config
 
-import dr
-from dr.aws import s3wire, sessions
-from dr.aws.errors import calling
+from dr.aws import patience, s3wire, sessions
+from dr.aws.errors import calling, insist_on_an_answer
+from dr.clock import Clock, SystemClock
 from dr.connection import GLOBAL, Connection
 from dr.errors import AwsError, Refused
 from dr.estate import Roles
@@ -48,6 +47,7 @@ class Aws:
         environment: Mapping[str, str] = os.environ,
         regions: frozenset[str] | None = None,
         caller: Callable[[Connection, Mapping[str, str]], boto3.Session] = sessions.callers_own,
+        clock: Clock | None = None,
     ) -> None:
         """`account` and `regions` are the estate's: nothing is changed elsewhere. None leaves the regions open.
 
@@ -66,6 +66,8 @@ class Aws:
         self._regions = regions
         self._environment = environment
         self._caller = caller
+        self._clock = clock or SystemClock()
+        self._shared: dict[str, patience.Region] = {}
         self._lock = threading.RLock()
         self._sessions: dict[tuple[str, str] | None, boto3.Session] = {}
         self._clients: dict[tuple[str, str, Role, bool], Any] = {}
@@ -225,14 +227,26 @@ class Aws:
             region_name=_GLOBAL_SIGNING_REGION if everywhere else region,
             endpoint_url=endpoint,
             verify=str(authority) if endpoint and authority else None,
-            config=_config(endpoint, patient=patient),
+            config=patience.config(endpoint, patient=patient),
         )
         if service == "s3":
             s3wire.hang_into(client.meta.events)
-        client.meta.events.register("before-send", self._sentry(service, region, role))
+        events = client.meta.events
+        shared = self._region(GLOBAL if everywhere else region)
+        # In this order: what is waited for comes before what is looked at.
+        shared.hang_into(events, service)
+        events.register("before-send", self._sentry(service, region, role, shared))
+        events.register("before-parse", insist_on_an_answer)
+        sessions.hang_into(events, session)
         return client
 
-    def _sentry(self, service: str, region: str, role: Role) -> Callable[..., None]:
+    def _region(self, place: str) -> patience.Region:
+        with self._lock:
+            if place not in self._shared:
+                self._shared[place] = patience.Region(place, self._clock)
+            return self._shared[place]
+
+    def _sentry(self, service: str, region: str, role: Role, shared: patience.Region) -> Callable[..., None]:
         """Looks at every attempt just before it is sent: is it barred by now, for whom and where was it signed?"""
         everywhere = service in GLOBAL_SERVICES
         place = GLOBAL if everywhere else region
@@ -245,6 +259,7 @@ class Aws:
                 self._assert_signature(
                     str(request.headers.get("Authorization")), operation, signing_region, region, role
                 )
+            shared.breaker.admit(operation)
             with self._lock:
                 self._calls[place] += 1
 
@@ -277,20 +292,3 @@ class Aws:
 
 def _listed(places: frozenset[str]) -> str:
     return ", ".join(sorted(places))
-
-
-def _config(endpoint: str | None, *, patient: bool) -> Config:
-    settings: dict[str, Any] = {
-        "retries": {"mode": "standard", "total_max_attempts": 5},
-        "connect_timeout": 3,
-        "read_timeout": 60 if patient else 15,
-        "max_pool_connections": 32,
-        "tcp_keepalive": True,
-        # Only the connection file may lead elsewhere: not AWS_ENDPOINT_URL, not a profile.
-        "ignore_configured_endpoint_urls": True,
-        "user_agent_extra": f"firedrill/{dr.__version__}",
-    }
-    if endpoint:
-        # A loopback endpoint has no name below which a bucket's own name could resolve, and no proxy in front.
-        settings |= {"s3": {"addressing_style": "path"}, "proxies": {}}
-    return Config(**settings)

@@ -48,6 +48,8 @@ CREDENTIALS = frozenset(
         "MetadataRetrievalError", "InvalidConfigError", "ConfigParseError", "ConfigNotFound",
     }
 )  # fmt: skip
+EXPIRED = frozenset({"ExpiredToken", "RequestExpired", "TokenRefreshRequired"})
+"""Credentials that were good, and are no longer."""
 DENIED = frozenset({"403", "AccessDenied", "AllAccessDisabled", "Forbidden", "NotAuthorized", "UnauthorizedOperation"})
 MISSING = frozenset({"404", "NotFound", "ResourceNotFound"})
 _MISSING_PATTERN = re.compile(r"NotFound$|^NoSuch")
@@ -85,6 +87,12 @@ _HINT_BY_KIND: dict[Kind, str] = {
 CREDENTIALS_HINT = (
     "check the key pair: AWS_ACCESS_KEY_ID in the environment wins over the connection file, and that over the profile;"
     " `aws sts get-caller-identity` should answer"
+)
+
+EXPIRED_HINT = (
+    "the session has ended, and nothing here can renew it: sign in again (`aws sso login`, or new keys in"
+    " AWS_ACCESS_KEY_ID and its fellows); then `dr resume` goes on with a run that is not closed, and `dr sweep` clears"
+    " up after one that is"
 )
 
 _ACTIONS = {
@@ -128,6 +136,11 @@ def kind(code: str) -> Kind:
     return "permanent"
 
 
+def expired(code: str) -> bool:
+    """Whether a code says that credentials were good once, and are no longer."""
+    return plain(code) in EXPIRED
+
+
 def missing(code: str) -> bool:
     """Whether a code says that the thing asked for is not there."""
     word = plain(code)
@@ -138,6 +151,8 @@ def missing(code: str) -> bool:
 def hint(code: str, service: str, operation: str) -> str:
     """The next thing to look at."""
     word = plain(code)
+    if expired(code):
+        return EXPIRED_HINT
     if word in CREDENTIALS or code in CREDENTIALS:
         return CREDENTIALS_HINT
     if word in DENIED:

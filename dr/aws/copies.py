@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from dr.aws.clients import Aws, Role
+from dr.clock import handed_on
 from dr.errors import AwsError, Unable
 
 WHOLE_UP_TO: Final = 5 * 1024**3
@@ -127,7 +128,7 @@ def copy_in_parts(
         return {"PartNumber": number} | {name: answer[name] for name in ("ETag", "ChecksumSHA256") if name in answer}
 
     try:
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="copy") as pool:
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="copy", initializer=handed_on()) as pool:
             parts = list(pool.map(lambda cut: copy_part(*cut), cuts(size, part)))
         return complete(aws, region, target, parts, about, role)
     except BaseException:

@@ -4,6 +4,7 @@ No botocore exception leaves this package. What AWS refuses becomes an AwsError 
 does not answer becomes Unreachable. Whether that ends a run or a wait is for the caller to decide, by `kind`.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +17,22 @@ from dr.aws import codes
 from dr.aws.codes import Kind, kind
 from dr.errors import AwsError, Unreachable
 
-__all__ = ["Elsewhere", "Kind", "already", "calling", "kind", "missing", "refused_credentials"]
+__all__ = [
+    "Elsewhere",
+    "Kind",
+    "already",
+    "calling",
+    "insist_on_an_answer",
+    "kind",
+    "missing",
+    "refused_credentials",
+]
 
 _REGION_HEADER = "x-amz-bucket-region"
 _FAILING = (500, 502, 503, 504)
+_PAGE = re.compile(
+    rb"\s*(<\?xml.{0,200}?\?>\s*|<!--.{0,2000}?-->\s*)*<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 class Elsewhere(AwsError):  # noqa: N818
@@ -49,6 +62,21 @@ def already(problem: AwsError) -> bool:
 def refused_credentials(problem: AwsError) -> bool:
     """Whether there are no credentials, or AWS does not know them: nothing was touched."""
     return codes.plain(problem.code) in codes.CREDENTIALS or problem.code in codes.CREDENTIALS
+
+
+def insist_on_an_answer(response_dict: dict[str, Any], **_: Any) -> None:
+    """Raises ResponseParserError for a page. Hung into a client, before botocore reads an answer.
+
+    One that is well-formed is XML: botocore's readers find nothing in it, which is a KeyError in one service and an
+    empty list in another.
+    """
+    body = response_dict["body"]
+    if (
+        response_dict["status_code"] < 300
+        and isinstance(body, bytes)
+        and _PAGE.match(body.removeprefix(b"\xef\xbb\xbf"))
+    ):
+        raise ResponseParserError(f"a page: {body[:150].decode('utf-8', 'replace')}")
 
 
 @contextmanager

@@ -8,8 +8,11 @@ import boto3
 import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 
+from dr.aws.codes import expired
 from dr.connection import Connection
 from dr.errors import Refused
+
+_RENEWED = "firedrill-renewed"
 
 
 def callers_own(connection: Connection, environment: Mapping[str, str]) -> boto3.Session:
@@ -63,6 +66,50 @@ def _given(connection: Connection, key: str, secret: str, token: str | None) -> 
     )
 
 
+def hang_into(events: Any, session: boto3.Session) -> None:
+    """Have a role's credentials renewed, and the call sent again, when AWS says that they have expired.
+
+    AWS may know of an end that they do not speak of themselves: sessions are revoked, and clocks differ. Whose the new
+    ones are is looked at before the call leaves, as it is before each.
+    """
+
+    def heard(response: Any, request_dict: dict[str, Any], **_: Any) -> float | None:
+        error = response[1].get("Error", {}) if response else {}
+        context = request_dict["context"]
+        if not expired(str(error.get("Code"))) or context.get(_RENEWED):
+            return None
+        credentials = session.get_credentials()
+        if not isinstance(credentials, _Credentials):
+            return None
+        # Once for each call: where the new ones have expired as well, something else is wrong.
+        context[_RENEWED] = True
+        credentials.expire()
+        return 0.0
+
+    events.register_first("needs-retry.*.*", heard)
+
+
+class _Credentials(DeferredRefreshableCredentials):
+    """A role's credentials, which can be told that they have expired."""
+
+    def __init__(self, fetch: Callable[[], dict[str, str]], method: str) -> None:
+        self._expired = False
+
+        def renewed() -> dict[str, str]:
+            fetched = fetch()
+            self._expired = False
+            return fetched
+
+        super().__init__(refresh_using=renewed, method=method)
+
+    def expire(self) -> None:
+        """From now on, whoever asks for them gets others."""
+        self._expired = True
+
+    def refresh_needed(self, refresh_in: int | None = None) -> bool:
+        return self._expired or bool(super().refresh_needed(refresh_in))
+
+
 class _Renewed(CredentialProvider):
     """Hands a session credentials that know how to fetch themselves."""
 
@@ -73,4 +120,4 @@ class _Renewed(CredentialProvider):
         self._fetch = fetch
 
     def load(self) -> DeferredRefreshableCredentials:
-        return DeferredRefreshableCredentials(refresh_using=self._fetch, method=self.METHOD)
+        return _Credentials(self._fetch, self.METHOD)

@@ -1,6 +1,7 @@
 """An HTTP server on loopback that answers what it was told to, for what no lab can be brought to say."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from dr.aws.clients import Aws
+from dr.clock import Clock
 from dr.connection import Connection, Credentials
 from dr.estate import Roles
 
@@ -36,20 +38,48 @@ class Server:
     """Object metadata that was sent: given back with every answer, while `echo` is set, as S3 would."""
     accounts: dict[str, str] = field(default_factory=dict)
     """access key -> the account that it belongs to, where that is not the estate's."""
+    per_second: float = 0
+    """How many calls it takes; those beyond are throttled. 0: all of them."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _room: float = 0
+    _filled: float = field(default_factory=time.monotonic)
 
-    def aws(self, *, roles: Roles | None = None, environment: dict[str, str] | None = None, **connection: Any) -> Aws:
+    def overloaded(self) -> bool:
+        """Whether one call more is one too many."""
+        with self.lock:
+            now = time.monotonic()
+            self._room = min(self.per_second, self._room + (now - self._filled) * self.per_second)
+            self._filled = now
+            full = bool(self.per_second) and self._room < 1
+            self._room -= not full
+            return full
+
+    def aws(
+        self,
+        *,
+        roles: Roles | None = None,
+        environment: dict[str, str] | None = None,
+        clock: Clock | None = None,
+        **connection: Any,
+    ) -> Aws:
         """An Aws for which every service of both regions is this server."""
         endpoints = {region: dict.fromkeys(SERVICES, self.url) for region in (REGION, OTHER)}
         given: dict[str, Any] = {
             "endpoints": endpoints,
             "credentials": Credentials(access_key_id="AK", secret_access_key="SK"),
         }
-        return Aws(Connection(**(given | connection)), "123456789012", roles or Roles(), environment=environment or {})
+        reached = Connection(**(given | connection))
+        return Aws(reached, "123456789012", roles or Roles(), environment=environment or {}, clock=clock)
 
     def form(self, action: str) -> dict[str, str]:
         """The parameters of the one Query request with this action."""
         (found,) = [asked for asked in self.asked if asked.get("Action") == action]
         return {key: value for key, value in found.items() if key not in ("Action", "Version", "path")}
+
+
+class Listener(ThreadingHTTPServer):
+    request_queue_size = 64
+    """As many as may knock at once; one too many waits a second for its turn."""
 
 
 @contextmanager
@@ -67,6 +97,8 @@ def server(*answers: tuple[int, str, str]) -> Iterator[Server]:
                 status, kind, text = IDENTITY
                 key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
                 text = text.replace("123456789012", made.accounts.get(key, "123456789012"))
+            elif made.overloaded():
+                status, kind, text = refusal("Throttling")
             else:
                 status, kind, text = made.answers.pop(0) if len(made.answers) > 1 else made.answers[0]
             self.send_response(status)
@@ -84,7 +116,7 @@ def server(*answers: tuple[int, str, str]) -> Iterator[Server]:
         def log_message(self, *_: Any) -> None:
             """Tests are quiet."""
 
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listener = Listener(("127.0.0.1", 0), Handler)
     made = Server(f"http://127.0.0.1:{listener.server_port}", list(answers))
     thread = threading.Thread(target=listener.serve_forever, args=(0.02,))
     thread.start()

@@ -16,7 +16,7 @@ from dr.errors import AwsError, Refused
 from dr.estate import Roles
 
 from .conftest import ACCOUNT, PRIMARY, Raw
-from .scripted import OTHER, REGION, refusal, server
+from .scripted import OTHER, REGION, Server, refusal, server
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/firedrill-scratch"
 
@@ -264,3 +264,58 @@ def test_a_role_that_may_not_be_assumed_is_named() -> None:
             made.aws(roles=Roles(observe=ROLE)).look("kms", OTHER, "ListKeys", "keys")
         assert caught.value.operation == "AssumeRole"
         assert "sts:AssumeRole" in (caught.value.hint or "")
+
+
+def _actions(made: Server) -> list[str | None]:
+    return [one.get("Action") for one in made.asked]
+
+
+def test_a_session_that_aws_says_has_expired_is_renewed_and_asserted_anew() -> None:
+    """Its own end was an hour away: it was revoked, or the clocks differ."""
+    with server(_session(1, 60), refusal("ExpiredToken", 403), _session(2, 60), DELETED) as made:
+        aws = made.aws(roles=Roles(scratch=ROLE))
+        _delete(aws)
+        _delete(aws)
+        actions = _actions(made)
+    assert actions.count("AssumeRole") == 2
+    assert actions.count("DeleteDBInstance") == 3
+    # Whose the second key is was asked before anything was signed with it.
+    assert actions[-5:] == [
+        "DeleteDBInstance",
+        "AssumeRole",
+        "GetCallerIdentity",
+        "DeleteDBInstance",
+        "DeleteDBInstance",
+    ]
+
+
+def test_an_expired_session_that_turns_into_another_accounts_changes_nothing() -> None:
+    with server(_session(1, 60), refusal("ExpiredToken", 403), _session(2, 60), DELETED) as made:
+        made.accounts["ASIA2"] = "999999999999"
+        with pytest.raises(Refused, match="credentials for scratch belong to account 999999999999"):
+            _delete(made.aws(roles=Roles(scratch=ROLE)))
+        assert _actions(made).count("DeleteDBInstance") == 1
+
+
+def test_what_has_expired_and_stays_so_is_told_at_once() -> None:
+    expired = refusal("ExpiredToken", 403, "The security token included in the request is expired")
+    with server(_session(1, 60), expired, _session(2, 60), expired) as made:
+        with pytest.raises(AwsError, match="ExpiredToken") as caught:
+            _delete(made.aws(roles=Roles(scratch=ROLE)))
+        assert _actions(made).count("DeleteDBInstance") == 2
+    with server(expired) as made:
+        with pytest.raises(AwsError, match="ExpiredToken") as caught:
+            _delete(made.aws())
+        assert _actions(made).count("DeleteDBInstance") == 1
+    assert refused_credentials(caught.value)
+    assert not caught.value.transient
+    assert "sign in again" in (caught.value.hint or "")
+
+
+def test_a_role_whose_caller_has_expired_is_not_asked_for_again_and_again() -> None:
+    expired = refusal("ExpiredToken", 403, "The security token included in the request is expired")
+    with server(_session(1, 60), expired) as made:
+        with pytest.raises(AwsError, match="AssumeRole: ExpiredToken") as caught:
+            _delete(made.aws(roles=Roles(scratch=ROLE)))
+        assert _actions(made) == ["AssumeRole", "GetCallerIdentity", "DeleteDBInstance", "AssumeRole"]
+    assert "sign in again" in (caught.value.hint or "")

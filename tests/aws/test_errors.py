@@ -6,6 +6,7 @@ import pytest
 
 from dr.aws import rds, s3, sts
 from dr.aws.errors import Elsewhere, missing, refused_credentials
+from dr.aws.patience import ATTEMPTS
 from dr.errors import AwsError, Refused, Unreachable
 
 from .scripted import REGION, Server, refusal, server
@@ -66,7 +67,7 @@ def test_a_region_that_refuses_connections_is_unreachable() -> None:
         with pytest.raises(Unreachable, match=r"GetCallerIdentity of .* in eu-central-1: no answer") as caught:
             sts.identity(aws, REGION)
     assert caught.value.transient
-    assert aws.calls == {REGION: 5}
+    assert aws.calls == {REGION: ATTEMPTS}
 
 
 def test_a_bucket_elsewhere_is_not_followed() -> None:

@@ -49,7 +49,7 @@ class People:
         for kind in KINDS:
             self._iam.create_role(RoleName=self.role(kind), AssumeRolePolicyDocument=_text(_document([account])))
         key = self._iam.create_access_key(UserName=name)["AccessKey"]
-        self._keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        self.keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
         self.policies: dict[str, list[Document]] = lab.json("iam-policy", "--estate", self.estate)
         for kind in (*KINDS, "caller"):
             self.grant(kind)
@@ -89,7 +89,14 @@ class People:
         return str(path)
 
     def dr(self, *arguments: str) -> Any:
-        return self.lab.dr(*arguments, "--estate", self.estate, **self._keys)
+        return self.lab.dr(*arguments, "--estate", self.estate, **self.keys)
+
+    def withdraw(self) -> None:
+        """Their key works no longer, nor do the sessions that it began."""
+        self._iam.delete_access_key(UserName=self.name, AccessKeyId=self.keys["AWS_ACCESS_KEY_ID"])
+        for kind in KINDS:
+            for number in range(len(self.policies[kind])):
+                self._iam.delete_role_policy(RoleName=self.role(kind), PolicyName=f"firedrill-{number}")
 
     def rds(self, kind: str, region: str) -> Any:
         """RDS as a role of theirs sees it, for whoever wants to try something on its behalf."""
@@ -98,8 +105,8 @@ class People:
             "sts",
             region_name=region,
             endpoint_url=reached.endpoint("sts", region),
-            aws_access_key_id=self._keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self._keys["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=self.keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.keys["AWS_SECRET_ACCESS_KEY"],
         )
         arn = f"arn:aws:iam::{ACCOUNT}:role/{self.role(kind)}"
         given = sts.assume_role(RoleArn=arn, RoleSessionName="attempt")["Credentials"]

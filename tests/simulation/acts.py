@@ -154,8 +154,6 @@ class Stage:
         """A process's way to everything."""
         estate = scene.estate()
         text = scene.estate_text() + ("\n" if estate_changed else "")
-        aws = self._cast.aws(scene.CONNECTION, NUMBER, caller=self._door.session, environment={})
-        store = BucketStore(aws, RECOVERY, CONTROL, "")
         here = machine(
             self.baton,
             scene.START,
@@ -166,6 +164,10 @@ class Stage:
             journal=self._cast.journal,
             lives=lambda pid: self._lives(act.host, pid),
         )
+        aws = self._cast.aws(
+            scene.CONNECTION, NUMBER, caller=self._door.session, environment={}, clock=here.clock(Flag())
+        )
+        store = BucketStore(aws, RECOVERY, CONTROL, "")
         document = Document(Path("estate.yaml"), {}, {}, text)
         return House(estate, document, scene.CONNECTION, aws, store, act.host.place, here)
 

@@ -112,6 +112,7 @@ _ENTRIES = (
             Option("service", "Only this service."),
             Option("calls", "How many calls.", int),
             Option("seconds", "For how long, as time passes here.", float, least=0.001),
+            Option("percent", "How many of a hundred calls, picked by chance.", int, default=100),
         ),
         "--region eu-central-1 --service rds --calls 10",
     ),

@@ -1,5 +1,6 @@
 """What is to happen to the next calls: throttled, or done and their answers lost."""
 
+import random
 import threading
 import time
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ class Rule:
     left: int | None = None
     until: float | None = None
     """By the monotonic clock."""
+    share: float = 1.0
+    """Of the calls that it could meet, picked by chance."""
+    chance: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - repeatable, not secret
     met: int = field(default=0)
     """How many calls it has met."""
 
@@ -25,6 +29,7 @@ class Rule:
             and self.operation in (None, operation)
             and (self.left is None or self.left > 0)
             and (self.until is None or time.monotonic() < self.until)
+            and (self.share >= 1 or self.chance.random() < self.share)
         )
 
 

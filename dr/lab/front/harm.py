@@ -45,11 +45,15 @@ def _throttle_storm(calls: Calls, given: dict[str, Any]) -> Done:
     count, seconds = given["calls"], given["seconds"]
     if (count is None) == (seconds is None):
         raise Refused("throttle-storm needs either calls or seconds", hint="--calls 10, or --seconds 30")
+    if given["percent"] > 100:
+        raise Refused(f"{given['percent']} % of all calls are more than there are", hint="--percent 30")
     until = None if seconds is None else time.monotonic() + seconds
-    rule = Rule(given["region"], given["service"], left=count, until=until)
+    share = given["percent"] / 100
+    rule = Rule(given["region"], given["service"], left=count, until=until, share=share)
     calls.throttle(rule)
     length = f"{seconds:g} s" if count is None else f"{count} calls"
-    told = f"{given['service'] or 'everything'} in {given['region']} is throttled for {length}"
+    some = "" if share >= 1 else f"{given['percent']} % of "
+    told = f"{some}{given['service'] or 'everything'} in {given['region']} is throttled for {length}"
     return Done(told, lambda: calls.forget(rule))
 
 

@@ -6,8 +6,15 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
+from dr.aws.patience import ATTEMPTS
 from tests.simulation.baton import Baton, Killed, Process
 from tests.simulation.cloud.account import Account, refuse
 from tests.simulation.cloud.others import Others
@@ -66,6 +73,7 @@ class Client:
     def __init__(self, door: Door, service: str, region: str) -> None:
         self._door, self._service, self._region = door, service, region
         self._before_send: list[Callable[..., None]] = []
+        self._needs_retry: list[Callable[..., object]] = []
         self.meta = SimpleNamespace(events=self)
         # As botocore announces a signed request that is about to leave.
         scope = f"simulated/20261120/{region}/{service}/aws4_request"
@@ -74,6 +82,10 @@ class Client:
     def register(self, event: str, handler: Callable[..., None]) -> None:
         if event == "before-send":
             self._before_send.append(handler)
+
+    def register_first(self, event: str, handler: Callable[..., object]) -> None:
+        if event.startswith("needs-retry"):
+            self._needs_retry.append(handler)
 
     def register_last(self, event: str, handler: Callable[..., None]) -> None:
         """Handlers that mend botocore's own habits, of which this client has none."""
@@ -88,6 +100,29 @@ class Client:
         return SimpleNamespace(paginate=paginate)
 
     def _call(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """One call, with all its attempts: whoever listens hears of the last."""
+        problem: Exception | None = None
+        try:
+            return self._attempt(operation, asked)
+        except (ClientError, BotoCoreError) as met:
+            problem = met
+            raise
+        finally:
+            self._tell(problem)
+
+    def _tell(self, problem: Exception | None) -> None:
+        said = problem.response if isinstance(problem, ClientError) else {}
+        answer = None if isinstance(problem, BotoCoreError) else (SimpleNamespace(status_code=200, headers={}), said)
+        for handler in self._needs_retry:
+            handler(
+                response=answer,
+                caught_exception=problem if answer is None else None,
+                operation=None,
+                attempts=ATTEMPTS,
+                request_dict={"context": {}},
+            )
+
+    def _attempt(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         door, baton = self._door, self._door.baton
         event = f"before-send.{self._service}.{xform(operation)}"
         for handler in self._before_send:
