@@ -299,7 +299,7 @@ def test_an_expired_session_that_turns_into_another_accounts_changes_nothing() -
 
 def test_what_has_expired_and_stays_so_is_told_at_once() -> None:
     expired = refusal("ExpiredToken", 403, "The security token included in the request is expired")
-    with server(_session(1, 60), expired, _session(2, 60), expired) as made:
+    with server(_session(1, 60), expired, _session(2, 60), expired, _session(3, 60), expired) as made:
         with pytest.raises(AwsError, match="ExpiredToken") as caught:
             _delete(made.aws(roles=Roles(scratch=ROLE)))
         assert _actions(made).count("DeleteDBInstance") == 2
