@@ -34,6 +34,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     connection.py           where AWS is reached when it is not at its usual address
     clock.py                now, sleep, deadline
     wait.py                 look, decide, sleep, look again, give up in time
+    approval.py             signed approvals: make, check
     sharing.py              where threads and their locks come from; pieces of work spread over them
     ledger.py               the journal as a bucket holds it: one writer for each event
     journal.py              append an event durably; read a journal back; take one up
@@ -76,6 +77,7 @@ The import table. `tests/test_architecture.py` reads every import statement and 
     psycopg                 postgres.py, checks/ and lab/
     tenacity                wait.py
     ruamel.yaml             documents.py
+    cryptography            approval.py and lab/
     jinja2                  report/
     moto                    lab/ (and tests/)
     prefect                 flows/: everything here can be imported without it

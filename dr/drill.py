@@ -5,7 +5,7 @@ Everything before `carry_out` only looks. From there on the journal is open, and
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
@@ -26,6 +26,7 @@ from dr.ledger import Ledger
 from dr.machine import Machine
 from dr.plan import Choice, Plan, plan_backup, plan_test
 from dr.recovery import RestoreTarget
+from dr.replay import replay
 from dr.report.model import Report
 from dr.report.rebuild import report_of
 from dr.run import Watch, run
@@ -48,10 +49,12 @@ class House:
     runs: Path
     """Where the folders of runs stand on this machine."""
     machine: Machine = field(default_factory=Machine)
+    alone: bool = False
+    """A run goes on without the control store, by a signed override: what stands there is neither read nor written."""
 
     def ledger(self, run: str) -> Ledger | None:
         """A run's journal in the control store. None where that is a folder: the run's own one stands in it."""
-        return Ledger(self.store, run) if self.store.regions else None
+        return Ledger(self.store, run) if self.store.regions and not self.alone else None
 
     def reading(self, run: str) -> Reading:
         """A run's journal, from this machine and from a control store that others share. Raises Refused for damage."""
@@ -61,19 +64,29 @@ class House:
         except OSError as problem:
             raise Refused(f"journal {path}: {problem.strerror}") from problem
         if ledger := self.ledger(run):
-            raw = ledger.settle(raw[: raw.rfind(b"\n") + 1])
+            local = raw[: raw.rfind(b"\n") + 1]
+            raw = ledger.settle(local)
+            if not raw.startswith(local) and replay(parse(local, path).events).overrides:
+                raise Refused(
+                    f"{run} went on here under an override, and elsewhere as well: {path} and {ledger.shown} differ",
+                    hint="look at what each of them made; move this machine's folder away to go by the other alone",
+                )
         return parse(raw, path)
 
 
-def enter(estate_file: Path, environment: Mapping[str, str] = os.environ) -> House:
-    """Read the estate and find the way to AWS and to the control store. Raises Refused; touches nothing."""
+def enter(estate_file: Path, environment: Mapping[str, str] = os.environ, *, alone: bool = False) -> House:
+    """Read the estate and find the way to AWS and to the control store. Raises Refused; touches nothing.
+
+    `alone`: without asking for the control store, which may not answer.
+    """
     estate, document = load_estate(estate_file)
     reached = connection.read(environment)
     regions = frozenset({estate.sites.primary.region, estate.sites.recovery.region})
     aws = Aws(reached, estate.account, estate.roles, environment=environment, regions=regions)
-    preflight.check_control_store(aws, estate, document)
+    if not alone:
+        preflight.check_control_store(aws, estate, document)
     store, runs = open_store(estate.control, aws, estate.sites.recovery.region)
-    return House(estate, document, reached, aws, store, runs)
+    return House(estate, document, reached, aws, store, runs, alone)
 
 
 def prepare_backup(house: House, choice: Choice) -> Plan:
@@ -98,6 +111,8 @@ def held(
     house: House, plan: Plan, stopping: Flag, say: Callable[[str], None]
 ) -> AbstractContextManager[Sequence[Lease]]:
     """Hold what a run has to hold. Entering it raises Refused when another run holds it."""
+    if house.alone:
+        return nullcontext(())
     here = house.machine
     holder = this_process(plan.run, here)
     return holding(house.store, here.clock(stopping), names_of(plan), holder, say, threads=here.threads)
@@ -161,7 +176,8 @@ def _performed(
 
 def surroundings(house: House, plan: Plan, clock: Clock, journal: Journal, say: Callable[[str], None]) -> Context:
     """What the steps of a plan may touch; from here on, no region may be called that the plan has no business in."""
-    protected = protected_by(house.estate, catalog.records(house.store, plan.application))
+    records = [] if house.alone else catalog.records(house.store, plan.application)
+    protected = protected_by(house.estate, records)
     # Whatever a step may try: a test calls the region that it restores in, and that of the control store.
     regions = {plan.region(plan.site)} if plan.kind == "test" else set(plan.regions.values())
     house.aws.allow(frozenset(regions | house.store.regions))

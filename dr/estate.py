@@ -130,6 +130,8 @@ class Roles(Part):
 
 
 class Person(Part):
+    """Somebody who may approve, by the public key: `ed25519:` and its base64, as `dr override key` prints it."""
+
     key: Word
     also: Word | None = None
 

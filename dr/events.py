@@ -43,6 +43,24 @@ class Resumed(Fact):
     """The estate's file says something else than when the run was planned: the run keeps to its plan."""
 
 
+class Overridden(Fact):
+    """A person signed that this run goes on although the control store does not answer: see `dr.approval`."""
+
+    event: Literal["overridden"] = "overridden"
+    person: str
+    reason: str
+    nonce: str
+    """Of the override, which is good for once."""
+    expires: Moment
+    silence: str
+    """What became of the attempt to reach the control store."""
+    unguarded: tuple[str, ...]
+    """What nobody watches over from here on."""
+
+    def __str__(self) -> str:
+        return f"{self.person} let it go on without its control store ({self.reason}): {'; '.join(self.unguarded)}"
+
+
 class StepStarted(Fact):
     event: Literal["step_started"] = "step_started"
     step: str
@@ -135,6 +153,7 @@ class Closed(Fact):
 Event = (
     Opened
     | Resumed
+    | Overridden
     | StepStarted
     | StepFinished
     | Intended

@@ -94,6 +94,22 @@ class Ledger:
         """
         return b"".join(self._store.read(name) for name in self._store.names(self._prefix) if name.endswith(".jsonl"))
 
+    def catch_up(self, local: bytes) -> int:
+        """Write what a machine's file has beyond what stands there: how many events that were.
+
+        Raises Refused, and writes nothing, where something else stands there: somebody took the run up meanwhile.
+        """
+        there = self.read()
+        if not local.startswith(there):
+            raise Refused(
+                f"{self._run}: {self.shown} holds other events than this machine from some point on",
+                hint="somebody else took the run up meanwhile; both journals are kept: compare what each of them made",
+            )
+        self._first, self._unsent = there.count(b"\n") + 1, local[len(there) :]
+        behind = self._unsent.count(b"\n")
+        self.flush()
+        return behind
+
     def settle(self, local: bytes) -> bytes:
         """What is true of this run, given what a machine's own file says; from here on, lines are added behind it."""
         there = self.read()

@@ -12,6 +12,7 @@ from dr.events import (
     Learned,
     Observed,
     Opened,
+    Overridden,
     Removed,
     Resumed,
     StepFinished,
@@ -37,6 +38,8 @@ class Past(Fact):
     ending: bool
     """It was on its way out already: no step may begin any more."""
     closed: bool
+    overrides: frozenset[str] = frozenset()
+    """The nonces of the overrides by which it went on: none of them is good a second time."""
 
 
 def replay(events: Sequence[Event]) -> Past:
@@ -47,11 +50,14 @@ def replay(events: Sequence[Event]) -> Past:
     done: set[str] = set()
     facts: dict[str, object] = {}
     intents: dict[str, Intended] = {}
+    overrides: set[str] = set()
     ending = closed = False
     for event in events[1:]:
         match event:
             case Resumed():
                 host, pid = event.host, event.pid
+            case Overridden(nonce=nonce):
+                overrides.add(nonce)
             case StepStarted(step=step):
                 done.discard(step)
             case StepFinished(step=step, outcome=outcome):
@@ -77,6 +83,7 @@ def replay(events: Sequence[Event]) -> Past:
         open_intents=tuple(intents.values()),
         ending=ending,
         closed=closed,
+        overrides=frozenset(overrides),
     )
 
 

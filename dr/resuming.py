@@ -2,6 +2,9 @@
 
 Everything that can be refused is refused by looking. Then the journal is taken up, and its next event says who writes
 now: a process that was not as dead as it seemed is stopped by its own next event.
+
+Where the control store does not answer, nothing can stop anybody. Then a run goes on by a signed override alone, by the
+journal that stands on this machine; what it did is brought to the control store when that answers again.
 """
 
 from collections.abc import Callable
@@ -10,13 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event as Flag
 
-from dr import catalog, journal
+from dr import approval, catalog, journal
+from dr.approval import Override
 from dr.context import Context
 from dr.documents import estate_of, parse
 from dr.drill import TOOL, House, concluded, held, permitted, run_folder, surroundings
-from dr.errors import Interrupted, Refused
-from dr.events import Intended, Observed, Resumed, Thing
+from dr.errors import AwsError, Interrupted, Refused
+from dr.events import Intended, Observed, Overridden, Resumed, Thing
 from dr.journal import FILE, Reading
+from dr.ledger import Ledger
 from dr.plan import Plan
 from dr.provenance import assert_ours, plan_of
 from dr.replay import Past, replay
@@ -25,6 +30,12 @@ from dr.report.model import Report
 from dr.run import Watch, give_up, run
 from dr.scratch import protected_by
 
+UNGUARDED = (
+    "no lease: nobody else is kept from what this run acts on",
+    "no ledger: another machine may go on with the same run and learn of nothing",
+    "no backup records: scratch is proven by journal and tags, but not held against the resource ids of the sources",
+)
+"""What a run under an override goes without."""
 NEVERMIND = "if that process is dead, say so with --take-over; if it is not, its own next event stops it"
 
 
@@ -40,6 +51,8 @@ class Stopped:
     estate_changed: bool
     also_protected: frozenset[str]
     """What the estate of today protects."""
+    overridden: Overridden | None = None
+    """What is journaled where the control store does not answer, and somebody signed that the run goes on."""
 
     def made(self) -> list[Thing]:
         """Everything that the run created or may have created, scratch or not."""
@@ -47,8 +60,11 @@ class Stopped:
         return list({str(thing): thing for thing in things}.values())
 
 
-def look(house: House, asked: str, *, take_over: bool = False) -> Stopped:
+def look(house: House, asked: str, *, take_over: bool = False, override: Override | None = None) -> Stopped:
     """Find a run, on this machine or in the control store, and make sure that it may be taken up. Changes nothing.
+
+    `override`: the control store does not answer, and this run may go on all the same. It has to be the house of
+    somebody who entered alone.
 
     It goes on with the estate that it was planned with: applications, sites and objectives. Who we are (roles), where
     the control store is and which certificates to trust are as they are now. Raises Refused for a run that is closed,
@@ -76,6 +92,7 @@ def look(house: House, asked: str, *, take_over: bool = False) -> Stopped:
             f"{run} was planned for account {planned.account}; the estate is account {now.account} now",
             hint="is this the right --estate?",
         )
+    overridden = _overridden(house, override, plan, past) if override else None
     kept = {"roles": now.roles, "control": now.control, "certificate_authority": now.certificate_authority}
     return Stopped(
         house=replace(house, estate=planned.model_copy(update=kept)),
@@ -83,7 +100,10 @@ def look(house: House, asked: str, *, take_over: bool = False) -> Stopped:
         past=past,
         reading=reading,
         estate_changed=changed,
-        also_protected=frozenset(protected_by(now, catalog.records(house.store, plan.application))),
+        also_protected=frozenset(
+            protected_by(now, [] if house.alone else catalog.records(house.store, plan.application))
+        ),
+        overridden=overridden,
     )
 
 
@@ -115,10 +135,66 @@ def _taken_up(
             )
         book.append(Resumed(tool=TOOL, host=here.host, pid=here.pid, estate_changed=stopped.estate_changed))
         context = surroundings(house, plan, clock, book, say)
+        if stopped.overridden:
+            book.append(stopped.overridden)
         # What a dead process of this run held is taken over at once: the journal is ours.
         with held(house, plan, stopping, say) as leases, permitted(house, leases, book):
             finish(replace(context, protected=context.protected | stopped.also_protected))
-        return concluded(house, book, folder)
+        report = concluded(house, book, folder)
+    if stopped.overridden and (said := deliver(house, plan.run)):
+        say(said)
+    return report
+
+
+def deliver(house: House, run: str) -> str:
+    """Bring to the control store what a run did while that did not answer: what became of it, in a sentence.
+
+    Nothing is said where nothing was missing there.
+    """
+    raw = (house.runs / run / FILE).read_bytes()
+    try:
+        behind = Ledger(house.store, run).catch_up(raw[: raw.rfind(b"\n") + 1])
+    except Refused as taken:
+        return f"the control store answers, and was left as it is: {taken.message}"
+    except AwsError as problem:
+        return (
+            f"the journal of {run} stands on this machine alone: the control store does not answer "
+            f"({problem.message}); `dr sweep` brings it there once it does"
+        )
+    return f"the control store answers: {behind} events of {run} were brought there" if behind else ""
+
+
+def _overridden(house: House, override: Override, plan: Plan, past: Past) -> Overridden:
+    """What the journal will say of an override. Raises Refused where it is not good, or not needed."""
+    approval.check(override, house.estate, plan, house.machine.clock(Flag()).now(), past.overrides)
+    return Overridden(
+        person=override.person,
+        reason=override.reason,
+        nonce=override.nonce,
+        expires=override.expires,
+        silence=_silence(house),
+        unguarded=UNGUARDED,
+    )
+
+
+def _silence(house: House) -> str:
+    """What became of an attempt to reach the control store. Raises Refused where there is nothing to override."""
+    if not house.store.regions:
+        raise Refused(
+            f"the control store is the folder {house.store.shown}: whoever has the run's journal has that too",
+            hint="an override is for a control store in a bucket that does not answer",
+        )
+    said = "everything is there"
+    try:
+        next(house.store.names("leases/"), None)
+    except AwsError as problem:
+        if problem.transient:
+            return problem.message
+        said = problem.message
+    raise Refused(
+        f"the control store {house.store.shown} answers ({said}): there is nothing to override",
+        hint="the same command without --override",
+    )
 
 
 def _find(house: House, asked: str) -> str:

@@ -25,6 +25,7 @@ from dr.journal import FILE, Reading
 from dr.provenance import assert_ours, opening, plan_of
 from dr.recovery import stamp
 from dr.replay import replay
+from dr.resuming import deliver
 from dr.scratch import creations, describe, protected_by
 from dr.teardown import remove
 
@@ -85,6 +86,8 @@ def _sweep_run(
     house: House, folder: Path, protected: set[str], dry_run: bool, say: Callable[[str], None], clock: Clock
 ) -> Iterator[Swept]:
     here = journal.read(folder / FILE)
+    if not dry_run and _behind(house, folder, here) and (said := deliver(house, folder.name)):
+        say(said)
     if here.entries and isinstance(here.events[-1], Closed) and not creations(here):
         return
     # Another machine may have taken the run up since.
@@ -144,6 +147,12 @@ def _elapsed(house: House, reading: Reading, clock: Clock) -> timedelta:
     passed = timedelta(seconds=clock.monotonic() - last.monotonic)
     here = replay(reading.events).host == house.machine.host
     return min(by_wall, passed) if here and passed >= timedelta(0) else by_wall
+
+
+def _behind(house: House, folder: Path, here: Reading) -> bool:
+    """Whether a run went on here without the control store, which may not know of it yet."""
+    overridden = bool(here.entries) and replay(here.events).overrides
+    return bool(overridden and house.ledger(folder.name)) and not journal.alive(folder / FILE)
 
 
 def _at_work(house: House, folder: Path, reading: Reading, clock: Clock) -> str:

@@ -16,6 +16,7 @@ from dr.events import (
     Learned,
     Observed,
     Opened,
+    Overridden,
     Remains,
     Removed,
     Resumed,
@@ -81,6 +82,8 @@ class Timeline(Fact):
     aborted: str | None
     resumed: int
     """How many times another process went on with the run after one had died."""
+    overridden: tuple[str, ...]
+    """Who let it go on without its control store, and why."""
     spans: tuple[Span, ...]
     phases: tuple[PhaseSpan, ...]
     critical_path: tuple[str, ...]
@@ -122,8 +125,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
     found: list[Found] = []
     coverage: dict[str, Covered] = {}
     session, resumed, claimed = entries[0].at, 0, None
-    created: dict[str, Thing] = {}
-    removed: dict[str, Thing] = {}
+    created, removed = dict[str, Thing](), dict[str, Thing]()
     aborted: str | None = None
     closed: Closed | None = None
     teardown: Entry | None = None
@@ -177,7 +179,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
                 teardown = teardown or entry
             case Closed():
                 closed = entry.body
-            case Remains() | Opened() | Intended() | Observed():
+            case Remains() | Opened() | Overridden() | Intended() | Observed():
                 pass
     ordered = tuple(spans[step.name] for step in plan.steps)
     phases = _phases(ordered, begun)
@@ -199,6 +201,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
         closed=isinstance(entries[-1].body, Closed),
         aborted=aborted,
         resumed=resumed,
+        overridden=tuple(str(entry.body) for entry in entries if isinstance(entry.body, Overridden)),
         spans=ordered,
         phases=phases,
         critical_path=_critical_path(ordered),

@@ -16,11 +16,13 @@ def judge(timeline: Timeline) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict on a run, and the reasons for it in plain sentences, the gravest first."""
     wrong = [*_wrong_findings(timeline), *_missed_objectives(timeline)]
     missing = [*_unfinished(timeline), *_unanswered(timeline), *_uncompared(timeline)]
+    # Whatever the verdict: a run that nobody could have stopped is not one like any other.
+    alone = [*timeline.overridden]
     if wrong:
-        return "failed", tuple(wrong + missing)
+        return "failed", tuple(wrong + missing + alone)
     if missing:
-        return "inconclusive", tuple(missing)
-    return "passed", (_praise(timeline),)
+        return "inconclusive", tuple(missing + alone)
+    return "passed", (_praise(timeline), *alone)
 
 
 def _wrong_findings(timeline: Timeline) -> list[str]:

@@ -23,6 +23,7 @@ VERBS = {
     "plan": "the dry run: the very plan that a run would execute",
     "resume": "go on with a run that was killed, here or on another machine",
     "abort": "give up a run that was killed: remove its scratch, close its journal",
+    "override": "sign that a run goes on although the control store does not answer; make keys for it",
     "runs": "look back: every run, its verdict and how deep it proved",
     "report": "the report of one run, as a page, JSON, Markdown or JUnit",
     "sweep": "remove scratch that outlived its run or its expiry",

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import click
 
-from dr.cli.options import estate_option, json_option, take_over_option
+from dr.cli.options import estate_option, json_option, override_option, take_over_option
 
 
 @click.command(epilog="Examples: dr abort latest --dry-run    dr abort 20261120T021500Z-test-receipts-7f3a")
 @click.argument("run")
 @take_over_option
+@override_option
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @estate_option
 @json_option
-def command(run: str, take_over: bool, dry_run: bool, estate_file: Path, as_json: bool) -> None:
+def command(
+    run: str, take_over: bool, override_file: Path | None, dry_run: bool, estate_file: Path, as_json: bool
+) -> None:
     """Give up RUN: a run's name, a beginning that only it has, or `latest`.
 
     For a run that was killed and that nobody wants to go on with. A restore test's scratch is removed as at the end of
@@ -23,21 +26,26 @@ def command(run: str, take_over: bool, dry_run: bool, estate_file: Path, as_json
     nothing of it is deleted. Either way the journal is closed, and the run has its report: inconclusive.
 
     A run that is still at work is refused: stop it where it runs (Ctrl-C). Leaves with 4 when scratch remains.
+
+    Where the control store is a bucket that does not answer, --override takes a person's signature instead: see
+    `dr override --help`.
     """
     from dr.cli.progress import Progress
-    from dr.drill import enter
+    from dr.cli.taking_up import found, warn
     from dr.errors import ExitCode
-    from dr.resuming import abort, look
+    from dr.resuming import abort
     from dr.scratch import creations
     from dr.timeline import SCRATCH
 
-    stopped = look(enter(estate_file), run, take_over=take_over)
+    _, stopped = found(estate_file, run, take_over=take_over, override_file=override_file)
+    progress = Progress()
+    warn(stopped, progress)
     lasting = [str(thing) for thing in stopped.made() if thing.kind not in SCRATCH]
     if dry_run:
         scratch = [f"{one.kind} {one.name} in {one.region}" for one in creations(stopped.reading)]
         remaining: list[str] = []
     else:
-        report = abort(stopped, say=Progress())
+        report = abort(stopped, say=progress)
         scratch = [f"{one.kind} {one.name} in {one.region}" for one in report.scratch.removed]
         remaining = [f"{one.kind} {one.name} in {one.region}" for one in report.scratch.remaining]
     word = "would be removed" if dry_run else "removed"

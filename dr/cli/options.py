@@ -20,6 +20,12 @@ take_over_option = click.option(
     is_flag=True,
     help="The process that began RUN elsewhere is dead: you know it, this machine cannot see it.",
 )
+override_option = click.option(
+    "--override",
+    "override_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The control store does not answer: go on all the same, by this file that `dr override sign` made.",
+)
 site_option = click.option(
     "--site",
     type=click.Choice(["primary", "recovery"]),

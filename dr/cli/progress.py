@@ -20,10 +20,10 @@ class Progress:
     def __init__(self) -> None:
         self._begun = time.monotonic()
 
-    def __call__(self, text: str) -> None:
+    def __call__(self, text: str, *, colour: str | None = None) -> None:
         elapsed = click.style(f"{time.monotonic() - self._begun:7.1f} s", dim=sys.stderr.isatty())
         # One write: steps that run side by side must not share a line.
-        click.echo(f"{elapsed}  {told(text)}\n", err=True, nl=False)
+        click.echo(f"{elapsed}  {click.style(told(text), fg=colour) if colour else told(text)}\n", err=True, nl=False)
 
 
 @contextmanager

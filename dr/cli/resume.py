@@ -6,16 +6,19 @@ from pathlib import Path
 
 import click
 
-from dr.cli.options import estate_option, json_option, take_over_option
+from dr.cli.options import estate_option, json_option, override_option, take_over_option
 
 
 @click.command(epilog="Examples: dr resume latest    dr resume 20261120T021500Z-test-receipts-7f3a --dry-run")
 @click.argument("run")
 @take_over_option
+@override_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @estate_option
 @json_option
-def command(run: str, take_over: bool, dry_run: bool, estate_file: Path, as_json: bool) -> None:
+def command(
+    run: str, take_over: bool, override_file: Path | None, dry_run: bool, estate_file: Path, as_json: bool
+) -> None:
     """Go on with RUN: a run's name, a beginning that only it has, or `latest`.
 
     For a run that was killed, or whose machine is gone: its journal is read from this machine, or from the control
@@ -30,14 +33,15 @@ def command(run: str, take_over: bool, dry_run: bool, estate_file: Path, as_json
     from rich.console import Console
 
     from dr.cli.progress import Progress, stoppable
-    from dr.drill import enter, exit_code
+    from dr.cli.taking_up import found, warn
+    from dr.drill import exit_code
     from dr.replay import left_to_do
     from dr.report.terminal import show
-    from dr.resuming import look, resume
+    from dr.resuming import resume
 
-    house = enter(estate_file)
-    stopped = look(house, run, take_over=take_over)
+    house, stopped = found(estate_file, run, take_over=take_over, override_file=override_file)
     progress = Progress()
+    warn(stopped, progress)
     plan, past = stopped.plan, stopped.past
     if stopped.estate_changed:
         progress(f"{house.document.path} is not what it was: {plan.run} keeps to the estate that it was planned with")

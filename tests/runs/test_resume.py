@@ -8,10 +8,7 @@ here, hundreds at random events in the soak; every event of every kind of run in
 import json
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,12 +20,9 @@ from dr.claims import TAG_RUN
 from dr.errors import ExitCode
 from dr.events import Closed, Opened, Resumed
 from dr.plan import Plan
-from dr.report import shelf
-from tests.runs.conftest import Runner, soon
+from tests.runs.conftest import Runner
+from tests.runs.mortal import Mortal, in_a_bucket, ledger_of
 from tests.runs.soaking import COUNT, SEED, batches, rounds
-
-ROOT = Path(__file__).parent.parent.parent
-BUCKET = "firedrill-control-eu-central-1"
 
 RESTORED = "step_finished:restore receipts-documents"
 TEST = (
@@ -49,51 +43,6 @@ BACKUP = (
     ("before", "observed:CopyDBSnapshot"),
     ("before", "step_finished:commit"),
 )
-
-
-class Mortal:
-    """One run, from its first process to its last."""
-
-    def __init__(self, runner: Runner, *, estate: Path | None = None, cwd: Path | None = None, name: str = "") -> None:
-        self.lab = runner.lab
-        self.name = name
-        self.runs = cwd / ".firedrill" / "runs" if cwd else runner.house.runs
-        self._cwd = cwd
-        self._more = {"DR_ESTATE": str(estate)} if estate else {}
-
-    def dr(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(**self._call("dr", arguments), capture_output=True, timeout=240, check=False)
-
-    def dies(self, position: str, event: str, *begin: str) -> None:
-        """Begin the run, or go on with it, and die at an event."""
-        assert self.may_die(position, event, *begin), f"the run was over before it came to die {position} {event}"
-
-    def may_die(self, position: str, event: str, *begin: str) -> bool:
-        """The same where the run may be over before the event comes. True when it died."""
-        before = self._names()
-        call = self._call("tests.runs.dying", (position, event, *(begin or ("resume", self.name))))
-        done = subprocess.run(**call, capture_output=True, timeout=240, check=False)
-        assert done.returncode in (-signal.SIGKILL, ExitCode.PASSED), (position, event, done.stdout, done.stderr)
-        if not self.name:
-            (self.name,) = self._names() - before
-        return done.returncode != ExitCode.PASSED
-
-    def begins(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Begin the run, or go on with it, and let it work."""
-        before = self._names()
-        process = subprocess.Popen(**self._call("dr", arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        if not self.name:
-            soon(lambda: any((self.runs / name / journal.FILE).exists() for name in self._names() - before))
-            (self.name,) = self._names() - before
-        return process
-
-    def _names(self) -> set[str]:
-        return set(shelf.names(self.runs))
-
-    def _call(self, module: str, arguments: Sequence[str]) -> dict[str, Any]:
-        surroundings = self.lab.surroundings(PYTHONPATH=str(ROOT), **self._more)
-        command = [sys.executable, "-m", module, *arguments]
-        return {"args": command, "env": surroundings, "cwd": self._cwd, "text": True}
 
 
 def lived(runner: Runner, deaths: tuple[tuple[str, str], ...], *begin: str) -> tuple[str, Any]:
@@ -226,14 +175,7 @@ def test_a_changed_estate_is_noticed_and_does_not_change_the_run(backed_up: Runn
 
 def test_with_a_bucket_another_machine_goes_on(backed_up: Runner, tmp_path: Path) -> None:
     """Only the control store is left of the first machine: neither its runs' folder nor anything beside it."""
-    backed_up.s3().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    backed_up.s3().put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    _copy_records(backed_up)
-    estate = tmp_path / "estate.yaml"
-    location = f"control: {backed_up.lab.folder}/control"
-    text = backed_up.lab.estate.read_text()
-    assert location in text
-    estate.write_text(text.replace(location, f"control: s3://{BUCKET}/prefix"), encoding="utf-8")
+    estate = in_a_bucket(backed_up, tmp_path)
     for name in ("one", "two", "three"):
         (tmp_path / name).mkdir()
     first = Mortal(backed_up, estate=estate, cwd=tmp_path / "one")
@@ -247,25 +189,13 @@ def test_with_a_bucket_another_machine_goes_on(backed_up: Runner, tmp_path: Path
     assert report["verdict"] == "passed", report["reasons"]
     assert backed_up.leftovers() == []
     # One object for each event that announces, and together they are the journal.
-    ledger = sorted(
-        one["Key"]
-        for one in backed_up.s3().list_objects_v2(Bucket=BUCKET, Prefix=f"prefix/{first.name}/journal/")["Contents"]
-    )
-    whole = b"".join(backed_up.s3().get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in ledger)
+    whole = ledger_of(backed_up, first.name)
     assert whole == (third.runs / first.name / journal.FILE).read_bytes()
     assert journal.parse(whole, "ledger").head_sha256 == report["journal"]["head_sha256"]
     # The first machine comes back: its file ends where it died, and the ledger knows better.
     late = first.dr("resume", first.name)
     assert late.returncode == ExitCode.REFUSED
     assert "is closed" in late.stderr
-
-
-def _copy_records(runner: Runner) -> None:
-    """The backups that the folder knows, in the bucket as well."""
-    store = runner.house.store
-    for prefix in ("backups/", "baselines/"):
-        for name in store.names(prefix):
-            runner.s3().put_object(Bucket=BUCKET, Key=f"prefix/{name}", Body=store.read(name))
 
 
 def _plan(runner: Runner, run: str) -> Plan:
