@@ -105,7 +105,9 @@ def test_a_signature_of_the_same_key_under_something_else_is_none(alice: tuple[P
     raw = alice[0].read_bytes()
     key = load_pem_private_key(raw, None)
     assert isinstance(key, Ed25519PrivateKey)
-    content = override.signed().partition(b"\n")[2]
+    content = override.signed().removeprefix(b"firedrill.override/1\n")
+    assert content.startswith(b"{")
+    assert content != override.signed()
     other = base64.b64encode(key.sign(content)).decode()
     refused(override.model_copy(update={"signature": other}), alice[1], "not signed by alice")
 

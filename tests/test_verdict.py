@@ -23,6 +23,7 @@ from dr.events import (
     Intended,
     Learned,
     Observed,
+    Overridden,
     Remains,
     Removed,
     StepFinished,
@@ -274,3 +275,26 @@ class TestBackup:
 
 def test_every_check_has_a_level() -> None:
     assert {check for checks in PLAN.expected_checks.values() for check in checks} == set(LEVEL_OF)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        (RUN, "passed"),
+        (RUN[:-1], "inconclusive"),
+        ([Found(asset=DATABASE, finding=finding("opens", outcome="failed")), *RUN[1:]], "failed"),
+    ],
+)
+def test_an_override_is_told_whatever_the_verdict(events: list[Event], expected: Verdict) -> None:
+    word = Overridden(
+        person="alice",
+        reason="INC-4711",
+        nonce="n" * 16,
+        expires=stories.START,
+        silence="no answer",
+        unguarded=("no lease",),
+    )
+    events = [RUN[0], word, *events[1:]] if expected != "failed" else [RUN[0], word, events[0], *RUN[1:]]
+    given, reasons = verdict(events)
+    assert given == expected
+    assert reasons[-1] == "alice let it go on without its control store (INC-4711): no lease"

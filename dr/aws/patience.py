@@ -1,9 +1,10 @@
-"""How long an answer is waited for, and when a call is sent again: one owner of that, which is botocore.
+"""How long an answer is waited for, and when a call is sent again: one owner of that, made of botocore's parts.
 
 What botocore has for each client by itself is shared here, by everything that calls one region: its quota of retries,
 and, for each service, the rate that adapts to throttling. Its own `adaptive` mode does the second for each client apart
 and by the wall clock, which somebody may set back by an hour; so its parts are put together here, on a clock that
-nobody can set. No call is sent again when the deadline of its wait or step has passed, or its region has fallen silent.
+nobody can set. A client's own answer to what went wrong counts only where nothing is said here. No call is sent again
+when the deadline of its wait or step has passed, or its region has fallen silent.
 """
 
 import threading
@@ -16,6 +17,7 @@ from botocore.retries import bucket
 from botocore.retries.adaptive import ClientRateLimiter, RateClocker
 from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import (
+    ExponentialBackoff,
     RetryEventAdapter,
     RetryQuotaChecker,
     StandardRetryConditions,
@@ -45,9 +47,10 @@ class Region:
     def __init__(self, place: str, clock: Clock) -> None:
         self.breaker = Breaker(place, clock)
         self._adapter = RetryEventAdapter()
-        self._throttling = ThrottlingErrorDetector(self._adapter)
+        self._throttling = _Throttling(self._adapter)
         self._quota = RetryQuotaChecker(RetryQuota(), self._throttling)
         self._conditions = StandardRetryConditions(ATTEMPTS)
+        self._backoff = ExponentialBackoff(throttling_detector=self._throttling)
         self._lock = threading.Lock()
         self._paces: dict[str, ClientRateLimiter] = {}
 
@@ -59,8 +62,8 @@ class Region:
         events.register_first("needs-retry.*.*", self._heard)
         events.register("after-call", self._quota.release_retry_quota)
 
-    def _heard(self, **told: Any) -> bool | None:
-        """After each attempt. False: it was the last one; None: that is for botocore to say."""
+    def _heard(self, **told: Any) -> float | bool | None:
+        """After each attempt: in how many seconds to send it again, False if never, None where that is no question."""
         context = self._adapter.create_retry_context(**told)
         if context.http_response is not None:
             self.breaker.answered()
@@ -70,7 +73,7 @@ class Region:
             return None
         if self.breaker.open or time_is_up() or not self._quota.acquire_retry_quota(context):
             return False
-        return None
+        return float(self._backoff.delay_amount(context))
 
     def _pace(self, service: str) -> ClientRateLimiter:
         with self._lock:
@@ -84,6 +87,13 @@ class Region:
                     clock=ticking,
                 )
             return self._paces[service]
+
+
+class _Throttling(ThrottlingErrorDetector):
+    """S3 throttles with a 503 that says SlowDown; to a HEAD, whose answer has no body, it is a bare 503."""
+
+    def is_throttling_error_from_context(self, context: Any) -> bool:
+        return context.get_error_code() == "503" or bool(super().is_throttling_error_from_context(context))
 
 
 class _Ticking(bucket.Clock):

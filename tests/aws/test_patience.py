@@ -5,13 +5,17 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from botocore.hooks import HierarchicalEmitter, first_non_none_response
+from botocore.session import get_session
 from stories import HandClock
 
 from dr.aws import rds, s3
 from dr.aws.clients import Aws, Role
-from dr.aws.patience import ATTEMPTS, READ
+from dr.aws.patience import ATTEMPTS, READ, Region
 from dr.clock import Deadline, SystemClock, bounded
 from dr.errors import AwsError, Unreachable
 from dr.sharing import SystemThreads
@@ -148,6 +152,34 @@ def test_the_rate_of_a_service_that_throttles_is_found_by_all_its_clients() -> N
             ]
             assert [one.result()["DBInstances"] for one in answers] == [[]] * 80
         assert asked(made) < 1.5 * 80
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "retries"),
+    [
+        (503, "SlowDown", RETRIES),
+        (400, "Throttling", RETRIES),
+        # S3's word for it to a HEAD, whose answer has no body.
+        (503, "503", RETRIES),
+        (500, "InternalError", 500 // 14),
+        (403, "AccessDenied", 0),
+    ],
+)
+def test_what_the_budget_pays_for(status: int, code: str, retries: int) -> None:
+    events = HierarchicalEmitter()
+    Region(REGION, HandClock()).hang_into(events, "s3")
+    granted = 0
+    answer = (SimpleNamespace(status_code=status, headers={}), {"Error": {"Code": code}})
+    operation = get_session().get_service_model("s3").operation_model("HeadObject")
+    told: dict[str, Any] = {"response": answer, "operation": operation, "caught_exception": None, "endpoint": None}
+    while True:
+        said = events.emit("needs-retry.s3.HeadObject", attempts=1, request_dict={"context": {}}, **told)
+        delay = first_non_none_response(said)
+        if delay in (None, False):
+            break
+        assert 0 <= delay <= 1
+        granted += 1
+    assert granted == retries
 
 
 @pytest.mark.soak(60)
