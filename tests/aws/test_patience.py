@@ -118,6 +118,7 @@ def test_all_that_calls_a_region_shares_one_budget_of_retries() -> None:
     """In each service a storm of failures: alone, each client would have its own hundred."""
     with server(refusal("InternalFailure", 500)) as made:
         aws = made.aws()
+        aws.assert_account(REGION)  # each good answer gives a little of the budget back
 
         def storm(number: int) -> None:
             asks = (
