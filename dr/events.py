@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from dr.harmless import LINE_LENGTH, shortened
 from dr.recovery import Fact, Moment
 from dr.verification import Coverage, Finding
 
@@ -58,7 +59,8 @@ class Overridden(Fact):
     """What nobody watches over from here on."""
 
     def __str__(self) -> str:
-        return f"{self.person} let it go on without its control store ({self.reason}): {'; '.join(self.unguarded)}"
+        reason = shortened(self.reason, LINE_LENGTH)
+        return f"{self.person} let it go on without its control store ({reason}): {'; '.join(self.unguarded)}"
 
 
 class StepStarted(Fact):

@@ -35,9 +35,11 @@ CONNECT: Final = 3
 READ: Final = 15
 READ_PATIENTLY: Final = 60
 """Seconds."""
-SLOWEST: Final = 5.0
+SLOWEST: Final = {"s3": 50.0}
+SLOWEST_OTHERWISE: Final = 5.0
 """Calls in a second that a service is asked at least, however it throttles: the pauses before a call is sent again,
-which double each time, do the rest. botocore's own half a call in a second makes hours of a copy of many objects."""
+which double each time, do the rest. botocore's own half a call in a second makes hours of a copy of many objects. S3
+takes thousands for each prefix (its user guide, "Best practices design patterns")."""
 _SILENT: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, ReadTimeoutError)
 
 
@@ -78,11 +80,11 @@ class Region:
     def _pace(self, service: str) -> ClientRateLimiter:
         with self._lock:
             if service not in self._paces:
-                ticking = _Ticking()
+                ticking, slowest = _Ticking(), SLOWEST.get(service, SLOWEST_OTHERWISE)
                 self._paces[service] = ClientRateLimiter(
                     rate_adjustor=CubicCalculator(starting_max_rate=0, start_time=ticking.current_time()),
                     rate_clocker=RateClocker(ticking),
-                    token_bucket=bucket.TokenBucket(max_rate=1, clock=ticking, min_rate=SLOWEST),
+                    token_bucket=bucket.TokenBucket(max_rate=1, clock=ticking, min_rate=slowest),
                     throttling_detector=self._throttling,
                     clock=ticking,
                 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dr.aws.patience import ATTEMPTS
 from tests.aws.test_s3 import IN_PARTS
 from tests.calls_in_source import Source, product
 from tests.runs.conftest import Runner
@@ -23,8 +24,6 @@ ELSEWHERE = {
     # Of the control store: tests/aws/test_conditional.py
     "PutObject",
 }
-ATTEMPTS = 5
-"""How often one call is sent before it counts as unanswered: see `dr.aws.clients`."""
 
 
 @pytest.fixture
