@@ -102,7 +102,8 @@ def test_a_run_whose_region_falls_silent_ends_in_bounded_time_and_the_sweep_says
         assert len(report.scratch.remaining) == 1
         events = journal.read(fresh.house.runs / report.run / journal.FILE).events
         (why,) = [event.reason for event in events if isinstance(event, Remains)]
-        assert "nothing there has answered since" in why
+        # The breaker's word for it, or that of the one attempt that was due.
+        assert "nothing there has answered since" in why or "no answer" in why
         assert took < 240
         began = time.monotonic()
         swept = fresh.lab.dr("sweep", timeout=300)
