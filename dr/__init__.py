@@ -15,6 +15,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     visibility.py           which transactions fell inside a bracket
     comparison.py           content of a restore against a baseline
     schema_comparison.py    shape of a restore against a baseline
+    isolation.py            what scratch could reach out with, and what proves that it cannot
     object_versions.py      what stood in a bucket at an instant
     permissions.py          what each AWS operation needs of IAM, for which kind of work
     policy.py               those needs as IAM policies, for one estate
@@ -58,6 +59,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     baselines.py            which baseline proves a restore
     waiting.py              until an instance or a snapshot is available
     scratch.py              what the journal and AWS agree is scratch
+    isolating.py            the first session of a restored instance, and the proof that it reaches nothing
     steps/                  one step per file
     teardown.py             destroy what one run claims
     reconciling.py          what a dead process announced, settled by looking

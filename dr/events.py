@@ -119,6 +119,24 @@ class Covered(Fact):
     step: str = ""
 
 
+class Isolated(Fact):
+    """A scratch instance was seen to reach nothing, from outside and from inside, before anybody else entered it."""
+
+    event: Literal["isolated"] = "isolated"
+    asset: str
+    thing: Thing
+    resource_id: str
+    proven: dict[str, str]
+    """Proof -> what was seen. The names are those of `isolation.PROOFS`."""
+    found: dict[str, int]
+    """Kind of outlet -> how many there were."""
+    disabled: dict[str, int]
+    """Kind of outlet -> how many the first session had to switch off."""
+    names: tuple[str, ...] = ()
+    """Some of them, as `kind database.name`."""
+    step: str = ""
+
+
 class TeardownStarted(Fact):
     event: Literal["teardown_started"] = "teardown_started"
 
@@ -163,6 +181,7 @@ Event = (
     | Learned
     | Found
     | Covered
+    | Isolated
     | TeardownStarted
     | Removed
     | Remains

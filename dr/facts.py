@@ -70,3 +70,8 @@ def kept(name: str) -> str:
 def manifests_of(asset: str) -> str:
     """The documents that hold a bucket's manifests, by their instants."""
     return f"manifests of {asset}"
+
+
+def before_first_session(asset: str, resource_id: str) -> str:
+    """What could reach out of a scratch instance, and how that looked before it was changed: of this very instance."""
+    return f"{asset} {resource_id} before its first session"

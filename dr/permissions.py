@@ -78,6 +78,7 @@ _OBSERVE: Mapping[tuple[str, str], tuple[Need, ...]] = {
     ("rds", "DescribeEvents"): (_rds("DescribeEvents"),),
     ("rds", "DescribeDBSubnetGroups"): (_rds("DescribeDBSubnetGroups", "scratch groups"),),
     ("rds", "DescribeDBParameterGroups"): (_rds("DescribeDBParameterGroups", "scratch groups"),),
+    ("rds", "DescribeDBParameters"): (_rds("DescribeDBParameters", "scratch groups"),),
     ("kms", "DescribeKey"): (Need("kms:DescribeKey", ("keys",)),),
     ("secretsmanager", "GetSecretValue"): (Need("secretsmanager:GetSecretValue", ("secrets",)),),
     ("ec2", "DescribeSecurityGroups"): (Need("ec2:DescribeSecurityGroups"),),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dr import catalog
+from dr import catalog, isolation
 from dr.aws import ec2, kms, rds, s3, secrets
 from dr.aws.clients import Aws
 from dr.connection import Connection
@@ -129,6 +129,10 @@ def _scratch(aws: Aws, estate: Estate, document: Document, plan: Plan) -> Iterat
         ):
             if there is None:
                 yield f"{document.where(*place, key)}: {key.replace('_', ' ')} {name} is not in {region}"
+        if parameters:
+            where = f"{document.where(*place, 'parameter_group')}: parameter group {scratch.parameter_group}"
+            set_to = rds.parameters(aws, region, scratch.parameter_group)
+            yield from (f"{where}: {complaint}" for complaint in isolation.complaints(set_to))
         yield from _key(aws, region, scratch.kms_key, document.where(*place, "kms_key"))
     if plan.buckets:
         yield from _bucket(aws, region, scratch.bucket, document.where(*place, "bucket"))

@@ -13,6 +13,7 @@ from dr.events import (
     Entry,
     Found,
     Intended,
+    Isolated,
     Learned,
     Observed,
     Opened,
@@ -90,6 +91,8 @@ class Timeline(Fact):
     learned: dict[str, object]
     findings: dict[str, tuple[Finding, ...]]
     coverage: dict[str, Coverage]
+    isolated: dict[str, Isolated]
+    """asset -> the last proof that its scratch instance reaches nothing."""
     created: tuple[Thing, ...]
     """Scratch that was made, or may have been made: an intent without its observation counts."""
     removed: tuple[Thing, ...]
@@ -124,6 +127,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
     learned: dict[str, object] = {}
     found: list[Found] = []
     coverage: dict[str, Covered] = {}
+    isolated: dict[str, Isolated] = {}
     session, resumed, claimed = entries[0].at, 0, None
     created, removed = dict[str, Thing](), dict[str, Thing]()
     aborted: str | None = None
@@ -142,6 +146,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
                     # seen to be wrong was wrong: nobody gets rid of that by a kill.
                     found = [one for one in found if one.step != name or one.finding.outcome == "failed"]
                     coverage = {asset: one for asset, one in coverage.items() if one.step != name}
+                    isolated = {asset: one for asset, one in isolated.items() if one.step != name}
                 begun.setdefault(name, seconds)
                 spans[name] = Span(
                     step=before.step,
@@ -152,14 +157,13 @@ def read(entries: Sequence[Entry]) -> Timeline:
             case StepFinished(step=name, outcome=outcome, detail=detail):
                 if name not in begun:
                     raise Refused(f"event {entry.n}: step {name!r} ends without having begun", hint=CHANGED)
-                spans[name] = spans[name].model_copy(
-                    update={
-                        "finished_at": entry.at,
-                        "seconds": seconds - begun[name],
-                        "outcome": outcome,
-                        "detail": detail,
-                    }
-                )
+                ended = {
+                    "finished_at": entry.at,
+                    "seconds": seconds - begun[name],
+                    "outcome": outcome,
+                    "detail": detail,
+                }
+                spans[name] = spans[name].model_copy(update=ended)
             case Learned(name=name, value=value):
                 learned[name] = value
                 if name == RESTORABLE_AT_START and claimed is None:
@@ -168,6 +172,8 @@ def read(entries: Sequence[Entry]) -> Timeline:
                 found.append(entry.body)
             case Covered(asset=asset):
                 coverage[asset] = entry.body
+            case Isolated(asset=asset):
+                isolated[asset] = entry.body
             case Intended(thing=thing) | Observed(thing=thing) if thing.kind in SCRATCH:
                 created[str(thing)] = thing
                 removed.pop(str(thing), None)  # It may be there again: a run that was swept was gone on with.
@@ -208,6 +214,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
         learned=learned,
         findings={asset: tuple(some) for asset, some in findings.items()},
         coverage={asset: one.coverage for asset, one in coverage.items()},
+        isolated=isolated,
         created=tuple(created.values()),
         removed=tuple(removed.values()),
         remaining=tuple(thing for name, thing in created.items() if name not in removed),

@@ -6,6 +6,8 @@ Whatever is missing makes a run inconclusive; whatever is wrong makes it failed;
 
 from typing import Literal
 
+from dr import facts
+from dr.isolation import PROOFS
 from dr.plan import LEVEL_OF
 from dr.timeline import Timeline
 
@@ -15,7 +17,7 @@ Verdict = Literal["passed", "failed", "inconclusive"]
 def judge(timeline: Timeline) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict on a run, and the reasons for it in plain sentences, the gravest first."""
     wrong = [*_wrong_findings(timeline), *_missed_objectives(timeline)]
-    missing = [*_unfinished(timeline), *_unanswered(timeline), *_uncompared(timeline)]
+    missing = [*_unfinished(timeline), *_unisolated(timeline), *_unanswered(timeline), *_uncompared(timeline)]
     # Whatever the verdict: a run that nobody could have stopped is not one like any other.
     alone = [*timeline.overridden]
     if wrong:
@@ -59,6 +61,23 @@ def _unfinished(timeline: Timeline) -> list[str]:
     skipped = [span.step.name for span in timeline.spans if span.outcome == "not_reached"]
     if skipped:
         reasons.append(f"never reached: {', '.join(skipped)}")
+    return reasons
+
+
+def _unisolated(timeline: Timeline) -> list[str]:
+    """Scratch instances that nobody has proven to reach nothing: a test that might have acted is no proof."""
+    if timeline.plan.kind != "test":
+        return []
+    reasons = []
+    for asset in timeline.plan.databases:
+        proof = timeline.isolated.get(asset)
+        restored = timeline.learned.get(facts.restored(asset))
+        if proof is None:
+            reasons.append(f"isolation of {asset}: nothing proves that its scratch instance could not reach out")
+        elif restored is not None and restored != proof.resource_id:
+            reasons.append(f"isolation of {asset}: proven of {proof.resource_id}, and tested was {restored}")
+        elif unproven := [name for name in PROOFS if name not in proof.proven]:
+            reasons.append(f"isolation of {asset}: not proven: {', '.join(unproven)}")
     return reasons
 
 

@@ -17,6 +17,7 @@ from dr.events import (
     Event,
     Found,
     Intended,
+    Isolated,
     Learned,
     Observed,
     Opened,
@@ -26,6 +27,7 @@ from dr.events import (
     TeardownStarted,
     Thing,
 )
+from dr.isolation import PROOFS
 from dr.plan import LEVEL_OF, Choice, Plan, choose, plan_backup, plan_test
 from dr.recovery import stamp
 from dr.verification import Coverage, Finding, Outcome
@@ -140,6 +142,20 @@ def things(plan: Plan) -> tuple[Thing, Thing]:
     )
 
 
+def isolated(plan: Plan) -> Isolated:
+    """The proof that the scratch instance reaches nothing."""
+    return Isolated(
+        asset=DATABASE,
+        thing=things(plan)[0],
+        resource_id="db-SCRATCH",
+        proven=dict.fromkeys(PROOFS, "as it must be"),
+        found={"subscription": 2},
+        disabled={"subscription": 1},
+        names=("subscription receipts.feed", "subscription receipts.other"),
+        step=f"restore {DATABASE}",
+    )
+
+
 def passed_run(plan: Plan) -> list[Event]:
     """A restore test in which everything went well, and nothing more than that was written."""
     instance, objects = things(plan)
@@ -158,6 +174,7 @@ def passed_run(plan: Plan) -> list[Event]:
             f"restore {DATABASE}",
             Intended(operation="RestoreDBInstance", thing=instance),
             Observed(operation="RestoreDBInstance", thing=instance, resource_id="db-SCRATCH"),
+            isolated(plan),
             Learned(name=facts.restored(DATABASE), value="db-SCRATCH"),
         ),
         *step(

@@ -61,6 +61,8 @@ class Instance(Fact):
     """Names of settings that a modification has yet to bring about; never their values."""
     port: int
     tags: Mapping[str, str]
+    roles: tuple[str, ...] = ()
+    """ARNs of roles that functions inside the database may use: to write to S3, or to call Lambda."""
 
     @property
     def standing(self) -> statuses.Standing:
@@ -182,6 +184,13 @@ def parameter_group(aws: Aws, region: str, name: str) -> ParameterGroup | None:
     return found and ParameterGroup(name=found["DBParameterGroupName"], family=found["DBParameterGroupFamily"])
 
 
+def parameters(aws: Aws, region: str, group: str) -> dict[str, str | None]:
+    """What a parameter group sets, with RDS's own defaults: name -> value. None where the engine's default holds."""
+    about = f"parameters of {group}"
+    found = each(aws, region, "DescribeDBParameters", "Parameters", about, DBParameterGroupName=group)
+    return {one["ParameterName"]: one.get("ParameterValue") for one in found}
+
+
 def _one(aws: Aws, region: str, operation: str, key: str, about: str, **parameters: Any) -> Any:
     try:
         answer = aws.look(_SERVICE, region, operation, about, **parameters)
@@ -233,6 +242,7 @@ def read_instance(raw: Mapping[str, Any], region: str) -> Instance:
         pending=tuple(sorted(raw.get("PendingModifiedValues") or ())),
         port=port,
         tags=read_tags(raw),
+        roles=tuple(one.get("RoleArn", "") for one in raw.get("AssociatedRoles") or ()),
     )
 
 

@@ -8,6 +8,7 @@ import psycopg
 from dr import comparison, postgres
 from dr.checks.chunks import SPAN, Relation, Span, chunks, from_the_heap, hashable, relations, rows_of, side, sized
 from dr.errors import Unable
+from dr.isolation import Before, TableBefore
 from dr.postgres import Damaged, Login, Session, Snapshot, begin, connect, hold, join
 from dr.sharing import spread
 from dr.verification import Chunk, Coverage, Finding, InstanceBaseline, ObservedDatabase, SeenRow
@@ -106,12 +107,14 @@ def check(
     first: str,
     workers: int = 2,
     pause: Callable[[], None] = lambda: None,
+    before: Mapping[str, Before] | None = None,
 ) -> tuple[list[Finding], Coverage]:
     """Compare every database of a restored instance with the baseline: one finding per table.
 
     `first` is a database that is there in any case: the one to ask which others there are. `pause` is called between
-    two ranges of blocks, and may raise to end the reading. Raises Unable where the
-    instance as a whole cannot be asked; a single database that cannot is an errored finding of its own.
+    two ranges of blocks, and may raise to end the reading. `before` holds the table that the first session changed rows
+    of, as it was: that is what was restored. Raises Unable where the instance as a whole cannot be asked; a single
+    database that cannot is an errored finding of its own.
     """
     if missing := comparison.whole(baseline):
         raise Unable(missing, hint="a baseline is no evidence unless it is whole; `dr backup` records a new one")
@@ -133,9 +136,10 @@ def check(
             continue
         try:
             with Reading(login_for(name), baseline.seed, workers=workers, pause=pause) as reading:
-                observed = reading.observe()
+                table = (before or {}).get(name, Before(database=name)).table
+                observed = _as_found(reading.observe(), table)
                 wanted = comparison.second_look(known, observed)
-                rows = reading.rows(wanted)
+                rows = _rows_as_found(reading.rows(wanted), table)
         except Unable as problem:
             findings.append(Finding(check="content", level="L4", outcome="errored", subject=name, detail=str(problem)))
             parts.append(Coverage(tables_expected=len(known.tables)))
@@ -146,6 +150,21 @@ def check(
         findings += found
         parts.append(part)
     return findings, comparison.total(parts)
+
+
+def _as_found(observed: ObservedDatabase, table: TableBefore | None) -> ObservedDatabase:
+    """With the table that the first session changed as it was before; one that cannot be read any more stays so."""
+    if table is None or table.key not in observed.tables:
+        return observed
+    return observed.model_copy(update={"tables": {**observed.tables, table.key: table.side}})
+
+
+def _rows_as_found(
+    rows: dict[str, dict[int, list[SeenRow]]], table: TableBefore | None
+) -> dict[str, dict[int, list[SeenRow]]]:
+    if table is None or table.key not in rows:
+        return rows
+    return {**rows, table.key: {chunk: list(table.rows.get(chunk, ())) for chunk in rows[table.key]}}
 
 
 def _horizon(session: Session) -> int | None:

@@ -4,13 +4,14 @@ The fingerprint is one query over the catalogs, the same on source and restore. 
 know no snapshots, so a baseline reads them at once on either side of the bracket.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 
 from psycopg import sql
 
 from dr import comparison, postgres
 from dr.errors import Unable
+from dr.isolation import Before, as_found
 from dr.postgres import Login, Session, connect, telling
 from dr.schema_comparison import compare_roles, compare_schema
 from dr.verification import Finding, InstanceBaseline, SchemaFingerprint, SequenceState
@@ -101,9 +102,16 @@ def observe(login: Login) -> SchemaFingerprint:
         return fingerprint(session, sequences(session))
 
 
-def check(login_for: Callable[[str], Login], baseline: InstanceBaseline, *, first: str) -> list[Finding]:
+def check(
+    login_for: Callable[[str], Login],
+    baseline: InstanceBaseline,
+    *,
+    first: str,
+    before: Mapping[str, Before] | None = None,
+) -> list[Finding]:
     """Compare the shape of every database, and the roles of the instance once.
 
+    `before`: how databases were before the first session changed them, where there was one.
     Answers to the names `schema`, `extensions`, `roles` and `sequences`. A database that is missing or too many is the
     content check's finding. Raises Unable where the instance as a whole cannot be asked.
     """
@@ -120,7 +128,8 @@ def check(login_for: Callable[[str], Login], baseline: InstanceBaseline, *, firs
         except Unable as problem:
             findings += _unable(name, str(problem))
             continue
-        findings += compare_schema(known, observed)
+        restored = as_found(observed.objects, (before or {}).get(name))
+        findings += compare_schema(known, observed.model_copy(update={"objects": restored}))
         if not roles_told:
             findings += compare_roles(baseline.asset, known, observed)
             roles_told = True

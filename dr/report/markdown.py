@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dr.harmless import PROSE_LENGTH, shortened
 from dr.report import words
 from dr.report.ladder import ending, rungs
-from dr.report.model import Report, ReportedAsset
+from dr.report.model import Report, ReportedAsset, ReportedIsolation
 from dr.verification import Finding
 
 PASSED_SHOWN = 500
@@ -179,7 +179,16 @@ def _scratch(report: Report) -> str:
     ledger = report.scratch
     said = f"{len(ledger.created)} created, {len(ledger.removed)} removed, **{len(ledger.remaining)} remaining**."
     rest = [f"{prose(thing.kind)} {name(thing.name)} in {prose(thing.region)}" for thing in ledger.remaining]
-    return f"{said}\n\n{_bullets(rest)}" if rest else said
+    said = f"{said}\n\n{_bullets(rest)}" if rest else said
+    return "\n\n".join((said, *(_isolation(one) for one in report.isolation)))
+
+
+def _isolation(one: ReportedIsolation) -> str:
+    head = f"{name(one.instance)} ({name(one.asset)}): {prose(words.isolation(one))}."
+    proofs = _table(("Proof", "Seen"), [(prose(proof), prose(seen)) for proof, seen in one.proven.items()])
+    found = "; ".join(prose(text) for text in words.outlets(one)) or "nothing"
+    named = f": {', '.join(name(text) for text in one.names)}" if one.names else ""
+    return f"{head}\n\n{proofs}\n\nFound in it: {found}{named}."
 
 
 def _record(report: Report) -> str:

@@ -67,6 +67,22 @@ class ScratchThing(Fact):
     region: str
 
 
+class ReportedIsolation(Fact):
+    """One scratch instance: what proved that it reaches nothing, and what was found in it and switched off."""
+
+    asset: str
+    instance: str
+    region: str
+    proven: dict[str, str]
+    """Proof -> what was seen."""
+    unproven: tuple[str, ...]
+    found: dict[str, int]
+    """Kind -> how many there were."""
+    disabled: dict[str, int]
+    """Kind -> how many were switched off."""
+    names: tuple[str, ...]
+
+
 class ScratchLedger(Fact):
     created: tuple[ScratchThing, ...]
     removed: tuple[ScratchThing, ...]
@@ -100,5 +116,6 @@ class Report(Fact):
     steps: tuple[ReportedStep, ...]
     critical_path: tuple[str, ...]
     scratch: ScratchLedger
+    isolation: tuple[ReportedIsolation, ...] = ()
     regions_called: dict[str, int]
     journal: JournalDigest

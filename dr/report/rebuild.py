@@ -2,6 +2,7 @@
 
 from dr.events import Thing
 from dr.facts import available_at, recovery_point_of
+from dr.isolation import PROOFS
 from dr.journal import Reading
 from dr.plan import LEVEL_OF, Plan
 from dr.recovery import stamp
@@ -11,6 +12,7 @@ from dr.report.model import (
     Phase,
     Report,
     ReportedAsset,
+    ReportedIsolation,
     ReportedObjectives,
     ReportedStep,
     ScratchLedger,
@@ -63,6 +65,7 @@ def report_of(journal: Reading) -> Report:
         scratch=ScratchLedger(
             created=_things(timeline.created), removed=_things(timeline.removed), remaining=_things(timeline.remaining)
         ),
+        isolation=_isolation(timeline),
         regions_called=timeline.regions_called,
         journal=JournalDigest(events=len(journal.entries), head_sha256=journal.head_sha256),
     )
@@ -116,6 +119,22 @@ def _beyond(timeline: Timeline) -> tuple[str, ...]:
         *(f"{level}: {MEANING[level]}" for level in LEVELS if level not in tried),
         # What no restore of this kind can look at, on any day.
         *(f"bytes of the files of {asset} (L2): RDS shows them to nobody" for asset in timeline.plan.databases),
+    )
+
+
+def _isolation(timeline: Timeline) -> tuple[ReportedIsolation, ...]:
+    return tuple(
+        ReportedIsolation(
+            asset=asset,
+            instance=one.thing.name,
+            region=one.thing.region,
+            proven=one.proven,
+            unproven=tuple(name for name in PROOFS if name not in one.proven),
+            found=one.found,
+            disabled=one.disabled,
+            names=one.names,
+        )
+        for asset, one in timeline.isolated.items()
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 
-from dr.report.model import Report, ReportedAsset, RunKind, Verdict
+from dr.report.model import Report, ReportedAsset, ReportedIsolation, RunKind, Verdict
 from dr.verification import MEANING, Coverage, Finding, Level, Outcome
 
 KINDS: dict[RunKind, str] = {"backup": "backup", "test": "restore test"}
@@ -196,3 +196,18 @@ def exactness(covered: Coverage) -> str:
     if covered.exact_fraction is None:
         return f"exact fraction of {plural(covered.rows, 'row')} not known"
     return f"{fraction(covered.exact_fraction)} of {plural(covered.rows, 'row')} proven equal"
+
+
+def outlets(one: ReportedIsolation) -> list[str]:
+    """What was found in a scratch instance that could reach out, by kind, and how much of it was switched off."""
+    return [
+        plural(count, kind) + (f", {one.disabled[kind]:,} of them switched off" if one.disabled.get(kind) else "")
+        for kind, count in sorted(one.found.items())
+    ]
+
+
+def isolation(one: ReportedIsolation) -> str:
+    """How far it is proven that a scratch instance reaches nothing."""
+    if one.unproven:
+        return f"not proven: {', '.join(one.unproven)}"
+    return f"proven to reach nothing: {plural(len(one.proven), 'answer')} of AWS and of the server itself"

@@ -13,6 +13,7 @@ from dr.clock import Deadline
 from dr.context import Context
 from dr.errors import AwsError, Refused, Unable
 from dr.events import Thing
+from dr.isolating import isolate
 from dr.records import Chosen
 from dr.recovery import SourceFacts, choose_point, stamp
 from dr.runbook import RestoreDatabase
@@ -21,7 +22,7 @@ from dr.waiting import instance_available
 
 
 def restore_database(step: RestoreDatabase, context: Context) -> None:
-    """Ask for the restore, wait for it, and take the password that came with production's data out of use."""
+    """Ask for the restore, wait for it, take the password that came with production out of use, and isolate it."""
     region = context.region(step.site)
     deadline = context.deadline(step.timeout)
     asked = context.clock.now()
@@ -38,9 +39,8 @@ def restore_database(step: RestoreDatabase, context: Context) -> None:
     _set_password(context, claimed, password, deadline)
     context.observe("ModifyDBInstance", thing, claimed.resource_id)
     ready = instance_available(context, region, step.instance, deadline)
-    if ready.public:
-        raise Unable(f"scratch instance {step.instance} is publicly accessible", hint="look at its subnet group")
     context.passwords[step.asset] = password
+    isolate(step, context, deadline)
     context.learn(facts.restored(step.asset), ready.resource_id)
 
 

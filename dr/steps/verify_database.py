@@ -8,6 +8,7 @@ from dr.baselines import baseline_for
 from dr.context import Context
 from dr.errors import Unable
 from dr.estate import Assertion
+from dr.isolating import before_first_session
 from dr.plan import LEVEL_OF
 from dr.recovery import stamp
 from dr.runbook import RestoreDatabase, VerifyDatabase
@@ -23,6 +24,7 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         other.instance for other in context.plan.steps if isinstance(other, RestoreDatabase) and other.asset == asset
     )
     owner = restored_login(context, asset, identifier, step.site)
+    before = before_first_session(context, asset)
 
     def ask(checks: Sequence[str], look: Callable[[], Sequence[Finding]]) -> None:
         wanted = [check for check in checks if check in expected]
@@ -37,7 +39,7 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
 
     def compared(baseline: InstanceBaseline) -> Sequence[Finding]:
         findings, coverage = context.ask.content(
-            owner.to, baseline, first=owner.dbname, pause=lambda: context.clock.sleep(0)
+            owner.to, baseline, first=owner.dbname, pause=lambda: context.clock.sleep(0), before=before
         )
         context.cover(asset, coverage)
         return findings
@@ -69,7 +71,7 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
     ask(["content"], with_baseline(compared))
     ask(
         ["schema", "extensions", "roles", "sequences"],
-        with_baseline(lambda baseline: context.ask.schema(owner.to, baseline, first=owner.dbname)),
+        with_baseline(lambda baseline: context.ask.schema(owner.to, baseline, first=owner.dbname, before=before)),
     )
     ask(["assertions"], asserted)
     ask(["structure"], lambda: context.ask.structure(owner.to, first=owner.dbname))

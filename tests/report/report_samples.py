@@ -9,6 +9,7 @@ from dr.report.model import (
     Phase,
     Report,
     ReportedAsset,
+    ReportedIsolation,
     ReportedObjectives,
     ReportedStep,
     ScratchLedger,
@@ -21,6 +22,21 @@ RUN = "20261120T021500Z-test-receipts-7f3a"
 INSTANCE = ScratchThing(kind="instance", name="firedrill-20261120t021500z-7f3a-receipts-db", region="eu-central-1")
 OBJECTS = ScratchThing(
     kind="objects", name=f"firedrill-scratch-eu-central-1/{RUN}/receipts-documents/", region="eu-central-1"
+)
+ISOLATION = ReportedIsolation(
+    asset="receipts-db",
+    instance=INSTANCE.name,
+    region=INSTANCE.region,
+    proven={
+        "security group": "firedrill-scratch (sg-0a1b) alone, which no rule lets traffic out of",
+        "parameter group": "firedrill-scratch-pg15, in sync",
+        "workers": "max_logical_replication_workers is 0",
+        "subscriptions": "none of 2 is enabled or knows a slot",
+    },
+    unproven=(),
+    found={"subscription": 2, "foreign server": 1},
+    disabled={"subscription": 1},
+    names=("subscription receipts.feed", "subscription receipts.old feed", "foreign server receipts.archive"),
 )
 TABLES = ("accounts", "documents", "ledger", "ledger_2025", "ledger_2026", "attachments")
 
@@ -135,6 +151,7 @@ def passed(**changes: Any) -> Report:
         steps=STEPS,
         critical_path=("choose instant", "restore receipts-db", "verify receipts-db", "verify references"),
         scratch=ScratchLedger(created=(INSTANCE, OBJECTS), removed=(INSTANCE, OBJECTS), remaining=()),
+        isolation=(ISOLATION,),
         regions_called={"eu-central-1": 412},
         journal=JournalDigest(events=97, head_sha256="9f2c" * 16),
     )
@@ -157,6 +174,7 @@ def backup() -> Report:
         ),
         assets=assets,
         scratch=ScratchLedger(created=(), removed=(), remaining=()),
+        isolation=(),
         steps=(step("record receipts-db", "record_baseline", 0, 40), step("commit", "commit_backup", 40, 42)),
         critical_path=("record receipts-db", "commit"),
     )
@@ -285,6 +303,19 @@ def hostile() -> Report:
             "critical_path": HOSTILE[:2],
             "phases": tuple(Phase(name=text, started_at=START, finished_at=at(3), seconds=3) for text in HOSTILE),
             "scratch": ScratchLedger(created=things, removed=(), remaining=things),
+            "isolation": tuple(
+                ReportedIsolation(
+                    asset=text,
+                    instance=text,
+                    region=text,
+                    proven={text: text},
+                    unproven=(text,),
+                    found={text: 2},
+                    disabled={text: 1},
+                    names=HOSTILE,
+                )
+                for text in HOSTILE
+            ),
             "regions_called": dict.fromkeys(HOSTILE, 1),
             "journal": JournalDigest(events=1, head_sha256=HOSTILE[0]),
             "actuals": Actuals(rta_seconds=1, rpa_seconds=1, rpa_explained=HOSTILE[0]),

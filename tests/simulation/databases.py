@@ -3,14 +3,15 @@
 Whoever asks must have the right password; a database may be deaf; and what it holds follows from how it was made.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from dr import comparison
 from dr.checks.heartbeat import judge
-from dr.clock import Clock
+from dr.clock import Clock, Deadline
 from dr.errors import Unable
 from dr.estate import Assertion, Reference
+from dr.isolation import INSIDE, Before, Outlet
 from dr.postgres import Login, LoginRefused
 from dr.questions import Questions
 from dr.verification import (
@@ -43,7 +44,7 @@ class SimulatedDatabases(Questions):
     def __init__(self, account: Account, baton: Baton, troubles: Troubles) -> None:
         self._account, self._baton, self._troubles = account, baton, troubles
 
-    def _enter(self, login: Login) -> Instance:
+    def _enter(self, login: Login, *, first_session: bool = False) -> Instance:
         """The instance behind a login. Raises Unable."""
         self._baton.effect(f"before connecting to {login}")
         self._baton.note(f"connect   {login}")
@@ -60,7 +61,31 @@ class SimulatedDatabases(Questions):
         # The application's own password came along with production's data.
         if login.password.get_secret_value() != ("production's" if login.user == "app" else there.password):
             raise LoginRefused(f"connecting to {login}: password authentication failed")
+        if there.maker != ESTATE and not first_session and not there.quiet:
+            self._account.wrongs.append(f"{login} was entered before its first session was over")
         return there
+
+    def outlets(
+        self,
+        login_for: Callable[[str], Login],
+        *,
+        first: str,
+        seed: Callable[[], int | None],
+        deadline: Deadline | None = None,
+    ) -> list[Before]:
+        del seed, deadline
+        there = self._enter(login_for(first), first_session=True)
+        feed = Outlet(kind="subscription", name=f"{DATABASE}.feed", live=not there.quiet)
+        return [Before(database=DATABASE, outlets=(feed,))]
+
+    def disable(self, login_for: Callable[[str], Login], *, first: str) -> None:
+        self._enter(login_for(first), first_session=True).quiet = True
+
+    def isolated(self, login_for: Callable[[str], Login], *, first: str) -> dict[str, str]:
+        there = self._enter(login_for(first), first_session=True)
+        if not there.quiet:
+            raise Unable("1 subscriptions are enabled")
+        return dict.fromkeys(INSIDE, "simulated")
 
     def opens(self, login: Login, *, server_version: int | None, subject: str) -> list[Finding]:
         self._enter(login)
@@ -75,8 +100,15 @@ class SimulatedDatabases(Questions):
         return judge(seen, moment, expected, subject=subject), seen
 
     def content(
-        self, login_for: Callable[[str], Login], baseline: InstanceBaseline, *, first: str, pause: Callable[[], None]
+        self,
+        login_for: Callable[[str], Login],
+        baseline: InstanceBaseline,
+        *,
+        first: str,
+        pause: Callable[[], None],
+        before: Mapping[str, Before],
     ) -> tuple[list[Finding], Coverage]:
+        _noted(before)
         if missing := comparison.whole(baseline):
             raise Unable(missing)
         there = self._enter(login_for(first))
@@ -84,8 +116,11 @@ class SimulatedDatabases(Questions):
         found = ObservedDatabase(name=DATABASE, tables={key: side(digest) for key, digest in there.data.items()})
         return comparison.compare_content(baseline.databases[DATABASE], found, {}, begun_at=baseline.begun_at)
 
-    def schema(self, login_for: Callable[[str], Login], baseline: InstanceBaseline, *, first: str) -> list[Finding]:
+    def schema(
+        self, login_for: Callable[[str], Login], baseline: InstanceBaseline, *, first: str, before: Mapping[str, Before]
+    ) -> list[Finding]:
         del baseline
+        _noted(before)
         self._enter(login_for(first))
         checks = ("schema", "extensions", "roles", "sequences")
         return [Finding(check=check, level="L5", outcome="passed", subject=DATABASE) for check in checks]
@@ -127,6 +162,12 @@ class SimulatedDatabases(Questions):
             instant = around()
         self._enter(login_for(first))
         return recorded(asset, resource_id, instant, before, self._account.moment(), seed, snapshot=around is not None)
+
+
+def _noted(before: Mapping[str, Before]) -> None:
+    """What was noted before anything was changed must have outlived every kill since."""
+    if not before[DATABASE].outlets[0].live:
+        raise AssertionError("the checks compare what the first session made, not what was restored")
 
 
 def recorded(

@@ -60,6 +60,17 @@ def groups_and_keys(reach: Reach, region: str) -> None:
         rds.create_db_parameter_group(
             DBParameterGroupName=group, DBParameterGroupFamily=family, Description=f"settings of {group}"
         )
+    # No subscription of a restored copy may start, not even before anybody can log in to it.
+    rds.modify_db_parameter_group(
+        DBParameterGroupName=names.SCRATCH_PARAMETER_GROUP,
+        Parameters=[
+            {
+                "ParameterName": "max_logical_replication_workers",
+                "ParameterValue": "0",
+                "ApplyMethod": "pending-reboot",
+            }
+        ],
+    )
     for alias in (names.APP_KEY, names.DRILL_KEY):
         key = kms.create_key(Description=alias.removeprefix("alias/"))["KeyMetadata"]
         kms.create_alias(AliasName=alias, TargetKeyId=key["KeyId"])

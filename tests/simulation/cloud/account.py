@@ -46,6 +46,8 @@ class Instance:
     """The settings that it was asked for with, as RDS shows them."""
     late: bool = False
     """See `Account.late`."""
+    quiet: bool = False
+    """Its first session has switched off whatever could reach out."""
 
     def status(self, now: float) -> str:
         return next(status for since, status in reversed(self.statuses) if since <= now)
