@@ -1,8 +1,8 @@
 """What in a database would reach out of its copy, planted by tests: a subscription, a foreign server, jobs, a trigger.
 
-PostgreSQL lets only superusers own subscriptions (until 16) and event triggers; on RDS the master may. Here a role of its
-own has them (it may log in, or no subscription of its would start), and the master is a member of that role: this makes
-it their owner, and no superuser.
+PostgreSQL lets only superusers own subscriptions (until 16) and event triggers; on RDS the master may. Here a role of
+its own has them (it may log in, or no subscription of its would start), and the master is a member of that role: this
+makes it their owner, and no superuser.
 """
 
 import socket

@@ -87,14 +87,11 @@ def look(
     found = []
     for name in _databases(login_for(first), deadline):
         with connect(login_for(name)) as session, telling(f"looking for what could reach out of {name}"):
-            shape = {
-                label: text or ""
-                for kind, label, text in session.execute(_SHAPE.encode()).fetchall()
-                if kind == "object" and label.startswith(tuple(f"{one} " for one in FIRST_SESSION))
-            }
             outlets = _outlets(session, name)
-            jobs = any(one.kind == "cron job" and one.live for one in outlets)
-            known = seed() if jobs else None
+            live = {one.kind for one in outlets if one.live}
+            # Where nothing will be changed, nothing has to be remembered.
+            shape = _shape(session) if live else {}
+            known = seed() if "cron job" in live else None
             table = _before(session, known) if known is not None else None
         found.append(Before(database=name, outlets=tuple(outlets), shape=shape, table=table))
     return found
@@ -175,6 +172,13 @@ def _outlets(session: Session, database: str) -> list[Outlet]:
     reaching = session.execute(_EXTENSIONS, (list(REACHING),)).fetchall()
     found += each("extension", [(name, False) for (name,) in reaching])
     return found + (each("cron job", _all(session, _EVERY_JOB)) if _has_jobs(session) else [])
+
+
+def _shape(session: Session) -> dict[str, str]:
+    """What the first session changes, as the schema check will fingerprint it."""
+    rows = session.execute(_SHAPE.encode()).fetchall()
+    kinds = tuple(f"{one} " for one in FIRST_SESSION)
+    return {label: text or "" for kind, label, text in rows if kind == "object" and label.startswith(kinds)}
 
 
 def _before(session: Session, seed: int) -> TableBefore:

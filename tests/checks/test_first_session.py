@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from dr.checks import first_session
+from dr.checks import first_session, schema
 from dr.clock import Deadline, SystemClock
 from dr.errors import Unable
-from dr.isolation import INSIDE, WORKERS, left_behind
+from dr.isolation import INSIDE, WORKERS, as_found, left_behind
 from dr.lab.engine import roles
 from dr.lab.engine.cluster import Cluster
 from tests import reaching
@@ -75,9 +75,11 @@ def test_it_switches_everything_off_and_proves_it(scratch: Cluster) -> None:
         assert connection.execute("select oid from pg_user_mapping").fetchall() == []
     after = {one.database: one for one in look(scratch)}[reaching.DATABASE]
     assert not [one for one in after.outlets if one.live]
+    shape = schema.observe(entering(scratch)(reaching.DATABASE)).objects
     for label, text in before.shape.items():
         expected = left_behind(label, text) if "rds_grant" not in label else text
-        assert after.shape.get(label) == expected, label
+        assert shape.get(label) == expected, label
+    assert {label: as_found(shape, before)[label] for label in before.shape} == before.shape
     # Whoever goes on after a kill does it again.
     first_session.disable(entering(scratch), first="app")
     assert prove(scratch) == proven

@@ -27,6 +27,7 @@ from tests.simulation.baton import Baton, Killed, Process
 from tests.simulation.cloud.account import NUMBER, RECOVERY
 from tests.simulation.cloud.door import Door
 from tests.simulation.cloud.s3 import CONTROL
+from tests.simulation.databases import SimulatedDatabases
 from tests.simulation.surroundings import Host, SimulatedJournal, machine
 
 Verb = Literal["begin", "resume", "abort", "sweep", "pre-empt"]
@@ -43,6 +44,7 @@ class Cast:
     journal: type[SimulatedJournal] = SimulatedJournal
     door: type[Door] = Door
     aws: type[Aws] = Aws
+    databases: type[SimulatedDatabases] = SimulatedDatabases
 
 
 @dataclass

@@ -20,7 +20,6 @@ from tests.simulation.baton import Baton, Process
 from tests.simulation.cloud.account import RECOVERY, Account
 from tests.simulation.cloud.s3 import CONTROL
 from tests.simulation.cloud.watchman import Watchman
-from tests.simulation.databases import SimulatedDatabases
 from tests.simulation.troubles import Troubles
 
 EFFECTS = (80, 200, 400)
@@ -133,7 +132,7 @@ def perform(
     try:
         watchman = Watchman(account, frozenset(scene.LEASES))
         door = cast.door(account, baton, troubles, watchman)
-        stage = Stage(baton, door, cast, SimulatedDatabases(account, baton, troubles), place, _from(chance))
+        stage = Stage(baton, door, cast, cast.databases(account, baton, troubles), place, _from(chance))
         made = Performance(seed, kind, troubles, baton, account, place, stage, [scene.plan(kind)])
         first = {"kill_at": kill_at, "torn": torn, "pauses": pauses}
         if free and kind == "backup" and _one_in(chance, 3):

@@ -6,7 +6,10 @@ from typing import Any
 from dr.aws.clients import Aws
 from dr.claims import TAG_ASSET, TAG_PURPOSE, TAG_RUN, TAG_SOURCE
 from dr.events import Event, Intended, Observed
+from dr.isolation import INSIDE
+from dr.postgres import Login
 from tests.simulation.cloud.door import Door
+from tests.simulation.databases import SimulatedDatabases
 from tests.simulation.scene import SOURCE
 from tests.simulation.surroundings import SimulatedJournal
 
@@ -75,6 +78,25 @@ class SaysPassed(SimulatedJournal):
         if event.event == "found":
             event = event.model_copy(update={"finding": event.finding.model_copy(update={"outcome": "passed"})})
         super().append(event)
+
+
+class SaysIsolated(SimulatedDatabases):
+    """Switches nothing off, and says that everything is."""
+
+    def disable(self, login_for: Callable[[str], Login], *, first: str) -> None:
+        self._enter(login_for(first), first_session=True)
+
+    def isolated(self, login_for: Callable[[str], Login], *, first: str) -> dict[str, str]:
+        self._enter(login_for(first), first_session=True)
+        return dict.fromkeys(INSIDE, "simulated")
+
+
+class WithoutTheFirstSession(SimulatedJournal):
+    """Does not write down that scratch was proven to reach nothing: what nobody can read was not proven."""
+
+    def append(self, event: Event) -> None:
+        if event.event != "isolated":
+            super().append(event)
 
 
 class WithoutTheChain(SimulatedJournal):

@@ -21,6 +21,8 @@ SEEDS = 400
         pytest.param(Cast(journal=plants.WithoutTheChain), None, "tell different stories", id="a line is lost"),
         pytest.param(Cast(aws=plants.WithoutPermit), None, "which had lost its lease", id="no lease check"),
         pytest.param(Cast(aws=plants.WithoutPermit), "test", "whose run was taken over", id="no look at who writes"),
+        pytest.param(Cast(databases=plants.SaysIsolated), "test", "before its first session", id="nothing switched off"),
+        pytest.param(Cast(databases=plants.SaysIsolated), "test", "could reach out", id="passed, and could reach out"),
     ],
 )
 def test_a_planted_bug_is_found(cast: Cast, kind: str | None, wrong: str) -> None:
@@ -32,3 +34,14 @@ def test_a_planted_bug_is_found(cast: Cast, kind: str | None, wrong: str) -> Non
             assert f"python -m tests.simulation {seed}" in made.told()
             return
     pytest.fail(f"none of {SEEDS} seeds found it")
+
+
+def test_a_run_without_the_proof_of_its_isolation_never_passes() -> None:
+    passed = [one for one in range(60) if _passes(one, Cast())]
+    assert passed
+    assert not [one for one in passed if _passes(one, Cast(journal=plants.WithoutTheFirstSession))]
+
+
+def _passes(seed: int, cast: Cast) -> bool:
+    made = perform(seed, cast, kind="test")
+    return made.report is not None and made.report.verdict == "passed"
