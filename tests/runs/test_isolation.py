@@ -10,9 +10,11 @@ import pytest
 
 from dr.errors import ExitCode
 from dr.isolation import PROOFS, complaints
+from dr.report.model import Report
 from tests import reaching
 from tests.conftest import ESTATE, write_estate
 from tests.runs.conftest import Runner, soon
+from tests.runs.test_resume import Mortal
 
 MASTER = "receipts_owner"
 
@@ -46,10 +48,14 @@ def planted(runner: Runner, remote: reaching.Listener) -> Iterator[None]:
 
 
 def test_a_restored_copy_calls_nobody(runner: Runner) -> None:
+    """Killed between the first session and its proof, and gone on with: what was restored is still what is compared."""
+    run = Mortal(runner)
     with reaching.Listener() as remote, planted(runner, remote):
         before = remote.came
         assert before  # the source did call: the count is a count
-        report = runner.test(None, "receipts-db", before={"verify receipts-db": lambda: _is_quiet(runner)})
+        run.dies("before", "isolated", "test", "receipts-db")
+        _is_quiet(runner)
+        report = Report.model_validate_json(run.dr("resume", run.name, "--json").stdout)
         assert remote.came == before
     assert report.verdict == "passed", report.reasons
     (isolation,) = report.isolation
