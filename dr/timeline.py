@@ -148,12 +148,8 @@ def read(entries: Sequence[Entry]) -> Timeline:
                     coverage = {asset: one for asset, one in coverage.items() if one.step != name}
                     isolated = {asset: one for asset, one in isolated.items() if one.step != name}
                 begun.setdefault(name, seconds)
-                spans[name] = Span(
-                    step=before.step,
-                    started_at=before.started_at or entry.at,
-                    attempts=before.attempts + 1,
-                    outcome="interrupted",
-                )
+                first, times = before.started_at or entry.at, before.attempts + 1
+                spans[name] = Span(step=before.step, started_at=first, attempts=times, outcome="interrupted")
             case StepFinished(step=name, outcome=outcome, detail=detail):
                 if name not in begun:
                     raise Refused(f"event {entry.n}: step {name!r} ends without having begun", hint=CHANGED)
