@@ -60,10 +60,11 @@ _STOP_JOBS = "update cron.job set active = false where active"
 
 _SETTINGS = "select name, setting from pg_settings where name = any(%s)"
 _PROCESSES = """
-select count(*), count(*) filter (where backend_type is null),
+select count(*), count(*) filter (where backend_type is null and usename is distinct from 'rdsadmin'),
        count(*) filter (where backend_type ~* '(logical replication|walsender|cron|pglogical|pgactive|partman)')
   from pg_stat_activity
 """
+"""RDS may show nobody what its own sessions do; they are the service's, and no part of what was restored."""
 _SLOTS = "select count(*) filter (where active), count(*) from pg_replication_slots"
 _ALL_SUBSCRIPTIONS = (
     "select count(*) filter (where subenabled or subslotname is not null), count(*) from pg_subscription"
@@ -98,8 +99,10 @@ def look(
 
 
 def disable(login_for: Callable[[str], Login], *, first: str) -> None:
-    """Switch everything off that acts by itself or holds a credential, in every database. Raises Unable for the first
-    thing that cannot be."""
+    """Switch off what acts by itself or holds a credential, in every database.
+
+    Raises Unable for the first thing that cannot be switched off.
+    """
     for name in _databases(login_for(first), None):
         with connect(login_for(name), readonly=False) as session:
             for trigger, live in _all(session, _TRIGGERS):
