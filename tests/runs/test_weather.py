@@ -37,7 +37,7 @@ def test_a_run_passes_while_three_calls_in_ten_are_throttled(fresh: Runner) -> N
     _enough(fresh, "fault", "clear", "all")
     calm = fresh.test().regions_called[REGION]
     print(f"\n{stormy} attempts in {seconds:.0f} s; {calm} in a calm run", flush=True)  # noqa: T201
-    # One in ten for each of three, and again: 1/0.7 attempts for an answer; half of that again for chance and for time.
+    # An answer takes 1 / 0.7 attempts, if chance is fair; waits look more often when they last longer.
     assert stormy < 2 * calm
 
 
