@@ -62,13 +62,16 @@ class Ledger:
                 there = self._unsent
             except Refused:
                 there = self._own()
-            self._unsent = self._unsent[len(there) :]
-            self._first += there.count(b"\n")
+            self._stands(there)
 
     def assert_ours(self) -> None:
         """Raises Refused when somebody else wrote the event that is to come next."""
-        if self._next in self._store.names(self._next):
-            self._own()
+        while self._next in self._store.names(self._next):
+            self._stands(self._own())
+
+    def _stands(self, there: bytes) -> None:
+        self._unsent = self._unsent[len(there) :]
+        self._first += there.count(b"\n")
 
     @property
     def _next(self) -> str:

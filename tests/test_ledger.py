@@ -145,7 +145,16 @@ def test_an_own_write_whose_answer_was_lost_is_not_another_ones(bucket: Bucket, 
         clock.sleep(2.0)
         journal.assert_ours()
         journal.append(INTENT)
-    assert len(parse(Ledger(bucket, RUN).read(), "ledger").entries) == 2
+        assert len(parse(Ledger(bucket, RUN).read(), "ledger").entries) == 2
+        bucket.lose = "after"
+        with pytest.raises(Unable, match="no answer"):
+            journal.append(INTENT)
+        with Journal(next(machines), clock, Ledger(bucket, RUN), take_up=True) as second:
+            second.append(Resumed(tool="t", host="two", pid=2))
+        clock.sleep(2.0)
+        # What stands next is its own, and what stands behind that is not.
+        with pytest.raises(Refused, match="another process took"):
+            journal.assert_ours()
 
 
 @pytest.mark.parametrize("lose", ["before", "after"])
