@@ -86,7 +86,7 @@ def enter(estate_file: Path, environment: Mapping[str, str] = os.environ, *, alo
     if not alone:
         preflight.check_control_store(aws, estate, document)
     store, runs = open_store(estate.control, aws, estate.sites.recovery.region)
-    return House(estate, document, reached, aws, store, runs, alone)
+    return House(estate, document, reached, aws, store, runs, alone=alone)
 
 
 def prepare_backup(house: House, choice: Choice) -> Plan:

@@ -29,13 +29,17 @@ def isolate(step: RestoreDatabase, context: Context, deadline: Deadline) -> None
     owner = restored_login(context, step.asset, step.instance, step.site)
     before = _noted(step, context, seen.resource_id, deadline)
     context.say(f"{step.asset}: switching off what could reach out …")
+    thing = Thing(kind="instance", name=step.instance, region=context.region(step.site))
+    # Announced like any other change: on another machine, too, whoever goes on has to know that it was noted before.
+    context.intend("DisableOutlets", thing)
     context.ask.disable(owner.to, first=owner.dbname)
+    context.observe("DisableOutlets", thing, seen.resource_id)
     inside = context.ask.isolated(owner.to, first=owner.dbname)
     outlets = [outlet for one in before for outlet in one.outlets]
     context.journal.append(
         Isolated(
             asset=step.asset,
-            thing=Thing(kind="instance", name=step.instance, region=context.region(step.site)),
+            thing=thing,
             resource_id=seen.resource_id,
             proven=outside | inside,
             found=dict(Counter(one.kind for one in outlets)),

@@ -21,8 +21,8 @@ SEEDS = 400
         pytest.param(Cast(journal=plants.WithoutTheChain), None, "tell different stories", id="a line is lost"),
         pytest.param(Cast(aws=plants.WithoutPermit), None, "which had lost its lease", id="no lease check"),
         pytest.param(Cast(aws=plants.WithoutPermit), "test", "whose run was taken over", id="no look at who writes"),
-        pytest.param(Cast(databases=plants.SaysIsolated), "test", "before its first session", id="nothing switched off"),
-        pytest.param(Cast(databases=plants.SaysIsolated), "test", "could reach out", id="passed, and could reach out"),
+        pytest.param(Cast(databases=plants.SaysIsolated), "test", "before its first session", id="nothing is off"),
+        pytest.param(Cast(databases=plants.SaysIsolated), "test", "could reach out", id="could reach out"),
     ],
 )
 def test_a_planted_bug_is_found(cast: Cast, kind: str | None, wrong: str) -> None:
