@@ -57,8 +57,9 @@ def test_a_kill_at_every_event_and_every_call_is_gone_on_with(kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kill_at_every_event_and_every_call_is_given_up_or_swept(kind: str) -> None:
-    points = fair(kind).first.points
+def test_a_kill_at_every_second_of_them_is_given_up_or_swept(kind: str) -> None:
+    """The soak does so after all of them."""
+    points = fair(kind).first.points[::2]
     came = all_killed(kind, points, GIVEN_UP)
     assert came["abort: inconclusive"] > 0.5 * len(points), came
     assert sum(number for what, number in came.items() if what.startswith("sweep")) > 0.3 * len(points), came
