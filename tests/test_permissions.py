@@ -81,6 +81,8 @@ def test_every_call_goes_through_the_three_verbs() -> None:
                 continue
             receiver = node.func.value
             is_ours = isinstance(receiver, ast.Name) and receiver.id in ours
+            # So have the keys of people: KMS is asked for neither.
+            is_ours |= module == "dr.approval" and node.func.attr in ("sign", "verify")
             if (node.func.attr in methods and not is_ours) or (node.func.attr == "client" and module != CLIENTS):
                 direct.append((module, node.func.attr))
     assert direct == [(CLIENTS, "get_paginator"), ("dr.aws.sessions", "assume_role")]
