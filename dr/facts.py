@@ -73,5 +73,5 @@ def manifests_of(asset: str) -> str:
 
 
 def before_first_session(asset: str, resource_id: str) -> str:
-    """What could reach out of a scratch instance, and how that looked before it was changed: of this very instance."""
-    return f"{asset} {resource_id} before its first session"
+    """Under which name is kept what could reach out of this very instance, and how that looked beforehand."""
+    return f"before-first-session-{asset}-{resource_id}"
