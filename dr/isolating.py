@@ -5,6 +5,7 @@ from collections import Counter
 from dr import facts
 from dr.aws import ec2, rds
 from dr.baselines import baseline_for
+from dr.claims import ScratchClaim
 from dr.clock import Deadline
 from dr.context import Context
 from dr.errors import Refused, Unable
@@ -17,7 +18,7 @@ NAMED = 20
 """Names in the journal's record of an instance; there may be thousands."""
 
 
-def isolate(step: RestoreDatabase, context: Context, deadline: Deadline) -> None:
+def isolate(step: RestoreDatabase, context: Context, claimed: ScratchClaim, deadline: Deadline) -> None:
     """Note what could reach out, switch it off, ask AWS and the server whether all of it holds, and journal the proof.
 
     What was noted is kept before anything is changed: a process that goes on after a kill finds the instance changed
@@ -25,22 +26,22 @@ def isolate(step: RestoreDatabase, context: Context, deadline: Deadline) -> None
     could not be proven: then nobody else enters, and the teardown takes the instance away.
     """
     # From outside first: nobody speaks to an instance whose network is not the one that was asked for.
-    seen, outside = _from_outside(step, context)
+    outside = _from_outside(step, context, claimed)
     owner = restored_login(context, step.asset, step.instance, step.site)
-    before = _noted(step, context, seen.resource_id, deadline)
+    before = _noted(step, context, str(claimed.resource_id), deadline)
     context.say(f"{step.asset}: switching off what could reach out …")
     thing = Thing(kind="instance", name=step.instance, region=context.region(step.site))
     # Announced like any other change: on another machine, too, whoever goes on has to know that it was noted before.
     context.intend("DisableOutlets", thing)
     context.ask.disable(owner.to, first=owner.dbname)
-    context.observe("DisableOutlets", thing, seen.resource_id)
+    context.observe("DisableOutlets", thing, claimed.resource_id)
     inside = context.ask.isolated(owner.to, first=owner.dbname)
     outlets = [outlet for one in before for outlet in one.outlets]
     context.journal.append(
         Isolated(
             asset=step.asset,
             thing=thing,
-            resource_id=seen.resource_id,
+            resource_id=str(claimed.resource_id),
             proven=outside | inside,
             found=dict(Counter(one.kind for one in outlets)),
             disabled=dict(Counter(one.kind for one in outlets if one.live)),
@@ -78,7 +79,7 @@ def _seed(context: Context, asset: str) -> int | None:
         return None
 
 
-def _from_outside(step: RestoreDatabase, context: Context) -> tuple[rds.Instance, dict[str, str]]:
+def _from_outside(step: RestoreDatabase, context: Context, claimed: ScratchClaim) -> dict[str, str]:
     """What AWS says of the instance as it stands, not of what was asked for: proof -> what was seen."""
     region, scratch = context.region(step.site), context.site(step.site).scratch
     if scratch is None:
@@ -88,6 +89,7 @@ def _from_outside(step: RestoreDatabase, context: Context) -> tuple[rds.Instance
         raise Unable(f"scratch instance {step.instance} vanished", hint="look at its events")
     group = ec2.describe(context.aws, region, scratch.security_group)
     for holds, otherwise, hint in (
+        (seen.resource_id == claimed.resource_id, f"is {seen.resource_id} now, and was {claimed.resource_id}", ""),
         (seen.security_groups == (group.id,), f"is in {', '.join(seen.security_groups) or 'no security group'}", ""),
         (not group.egress, f"may send traffic out by {group.egress} rules of {group.name}", "take the rules away"),
         # RDS keeps names of groups in lower case, whatever was typed.
@@ -107,7 +109,7 @@ def _from_outside(step: RestoreDatabase, context: Context) -> tuple[rds.Instance
                 f"scratch instance {step.instance} {otherwise}",
                 hint=hint or "somebody changed it after it was made: look at its events",
             )
-    return seen, {
+    return {
         "security group": f"{group.name} ({group.id}) alone, which no rule lets traffic out of",
         "parameter group": f"{seen.parameter_group}, in sync",
         "public": "not publicly accessible",

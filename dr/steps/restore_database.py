@@ -38,10 +38,10 @@ def restore_database(step: RestoreDatabase, context: Context) -> None:
     context.intend("ModifyDBInstance", thing)
     _set_password(context, claimed, password, deadline)
     context.observe("ModifyDBInstance", thing, claimed.resource_id)
-    ready = instance_available(context, region, step.instance, deadline)
+    instance_available(context, region, step.instance, deadline)
     context.passwords[step.asset] = password
-    isolate(step, context, deadline)
-    context.learn(facts.restored(step.asset), ready.resource_id)
+    isolate(step, context, claimed, deadline)
+    context.learn(facts.restored(step.asset), claimed.resource_id)
 
 
 def _set_password(context: Context, claimed: ScratchClaim, password: SecretStr, deadline: Deadline) -> None:

@@ -63,6 +63,7 @@ class SimulatedDatabases(Questions):
             raise LoginRefused(f"connecting to {login}: password authentication failed")
         if there.maker != ESTATE and not first_session and not there.quiet:
             self._account.wrongs.append(f"{login} was entered before its first session was over")
+        there.entered = there.entered or not first_session
         return there
 
     def outlets(

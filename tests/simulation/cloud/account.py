@@ -48,6 +48,8 @@ class Instance:
     """See `Account.late`."""
     quiet: bool = False
     """Its first session has switched off whatever could reach out."""
+    entered: bool = False
+    """Somebody else was in it."""
 
     def status(self, now: float) -> str:
         return next(status for since, status in reversed(self.statuses) if since <= now)
