@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from dr import facts
 from dr.clock import Clock
@@ -221,7 +221,7 @@ def specimen(kind: Any) -> Any:
         return {HOSTILE: specimen(arguments[1])}
     if origin in (tuple, list):
         return origin([specimen(arguments[0])])
-    plain = {str: HOSTILE, int: 7, float: 0.25, bool: True, datetime: START}
+    plain = {str: HOSTILE, int: 7, float: 0.25, bool: True, datetime: START, AwareDatetime: START}
     return plain.get(kind, {HOSTILE: [None, 1.5, HOSTILE]})
 
 
