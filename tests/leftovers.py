@@ -96,7 +96,7 @@ class Leftovers:
                 self._clusters.add(pid)
                 return True
             return not self._folders.isdisjoint(_folders(pid))
-        if not self._shared_folders.isdisjoint(_folders(pid)):
+        if not (self._folders | self._shared_folders).isdisjoint(_folders(pid)):
             return True
         while pid > 1:
             if pid in self._of_the_file:

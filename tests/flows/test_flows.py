@@ -143,6 +143,7 @@ def test_a_restore_test_by_hand(stage: Stage, backup: Path) -> None:
     assert stage.artifact(run)["key"] == "test-receipts"
 
 
+@pytest.mark.soak(90)
 @pytest.mark.usefixtures("backup")
 def test_a_server_that_freezes_in_the_middle_changes_nothing(stage: Stage) -> None:
     before = stage.runs()

@@ -10,6 +10,8 @@ from tests.runs.conftest import Runner
 
 DATABASE = "verify receipts-db"
 BUCKET = "verify receipts-documents"
+LONG = pytest.mark.soak(15)
+"""Like others here; `tests/checks` finds each kind of damage without a whole run."""
 
 
 def _failed(report: Report, check: str) -> list[Finding]:
@@ -26,13 +28,14 @@ def _failed(report: Report, check: str) -> list[Finding]:
             "content",
             "receipts.public.documents",
         ),
-        (
+        pytest.param(
             "set session_replication_role = replica; delete from ledger where id = (select min(id) from ledger)",
             "receipts",
             "content",
             "receipts.public.ledger",
+            marks=LONG,
         ),
-        ("truncate import_log", "receipts", "content", "receipts.public.import_log"),
+        pytest.param("truncate import_log", "receipts", "content", "receipts.public.import_log", marks=LONG),
         ("drop table import_log", "receipts", "content", "receipts.public.import_log"),
         (
             "update entries set actor = actor || 'x' where id = (select min(id) from entries)",
@@ -40,7 +43,7 @@ def _failed(report: Report, check: str) -> list[Finding]:
             "content",
             "audit.public.entries",
         ),
-        ("truncate entries", "audit", "content", "audit.public.entries"),
+        pytest.param("truncate entries", "audit", "content", "audit.public.entries", marks=LONG),
         (
             "delete from firedrill.heartbeat where seq > (select max(seq) - 5 from firedrill.heartbeat)",
             "receipts",

@@ -3,8 +3,6 @@
 import random
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from dr.errors import Refused
 from dr.recovery import AtTime
 from dr.report.model import Report
@@ -22,8 +20,8 @@ def _exact(report: Report) -> float:
     return database.coverage.exact_fraction
 
 
-@pytest.mark.parametrize("_time", range(TIMES))
-def test_a_restore_test_right_after_a_backup_passes(runner: Runner, _time: int) -> None:
+def test_a_restore_test_right_after_a_backup_passes(runner: Runner) -> None:
+    """A soak (`test_soak.py`) does the same a hundred times."""
     backup = runner.backup()
     assert backup.verdict == "passed", backup.reasons
     report = runner.test()

@@ -12,6 +12,9 @@ import pytest
 from dr.errors import ExitCode
 from tests.runs.conftest import Runner, soon
 
+INTENDED, COVERED = (pytest.param(event, marks=pytest.mark.soak(20)) for event in ("intended", "covered"))
+"""Left to the soak: `test_resume.py` and the simulator kill there as well."""
+
 
 def _start(runner: Runner) -> "subprocess.Popen[str]":
     return subprocess.Popen(
@@ -36,7 +39,16 @@ def _runs(runner: Runner) -> set[str]:
     return {path.name for path in runner.house.runs.glob("*-test-*")}
 
 
-@pytest.mark.parametrize("event", ["opened", "intended", "observed", "covered", "teardown_started"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        "opened",
+        INTENDED,
+        "observed",
+        COVERED,
+        "teardown_started",
+    ],
+)
 def test_ctrl_c_leaves_no_scratch(backed_up: Runner, event: str) -> None:
     before = _runs(backed_up)
     process = _start(backed_up)
@@ -63,7 +75,7 @@ def test_ctrl_c_before_anything_began(backed_up: Runner) -> None:
         assert backed_up.leftovers() == []
 
 
-@pytest.mark.parametrize("event", ["intended", "observed", "covered"])
+@pytest.mark.parametrize("event", [INTENDED, "observed", COVERED])
 def test_after_a_kill_sweep_finishes_the_job(backed_up: Runner, event: str) -> None:
     before = _runs(backed_up)
     process = _start(backed_up)

@@ -103,7 +103,7 @@ class Workload:
 
     def archivist(self, rate: float) -> None:
         rng = random.Random()  # noqa: S311
-        kinds, weights = (archivist.add, archivist.replace, archivist.remove), (5, 3, 2)
+        kinds, weights = (archivist.add, archivist.replace, archivist.remove), (4, 2, 4)
         with self.open(names.DATABASE, "receipts archivist") as database:
             archivist.finish_what_was_left(self.reach, database)
             for _ in _paced(rate, self.stop):
