@@ -53,7 +53,6 @@ def segments(lab: RdsLab, region: str = PRIMARY) -> list[str]:
     return sorted(path.name for path in found if len(path.name) == 24)
 
 
-@pytest.mark.soak(30)
 def test_three_nights(lab: RdsLab, passing: Passing) -> None:
     made = lab.create("books", BackupRetentionPeriod=2, PreferredBackupWindow="03:00-03:30")
     with lab.enter(made) as master:
