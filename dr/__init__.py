@@ -20,6 +20,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     permissions.py          what each AWS operation needs of IAM, for which kind of work
     policy.py               those needs as IAM policies, for one estate
     plan.py                 everything that a run will do, before it begins
+    planning.py             an estate, a choice and a moment -> a plan
     preview.py              the plan as a person reads it
     records.py              what a committed backup says of itself; the rule that chooses the instant
     facts.py                the names of the facts by which steps meet

@@ -24,7 +24,8 @@ from dr.journal import FILE, Journal, Reading, parse
 from dr.lease import Lease, this_process
 from dr.ledger import Ledger
 from dr.machine import Machine
-from dr.plan import Choice, Plan, plan_backup, plan_test
+from dr.plan import Plan
+from dr.planning import Choice, plan_backup, plan_test
 from dr.recovery import RestoreTarget
 from dr.replay import replay
 from dr.report.model import Report

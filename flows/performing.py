@@ -13,7 +13,8 @@ from rich.console import Console
 
 from dr.cli.progress import Progress
 from dr.drill import House, carry_out
-from dr.plan import Choice, Plan, choose
+from dr.plan import Plan
+from dr.planning import Choice, choose
 from dr.report.model import Report
 from dr.report.terminal import show
 

@@ -28,7 +28,8 @@ from dr.events import (
     Thing,
 )
 from dr.isolation import PROOFS
-from dr.plan import LEVEL_OF, Choice, Plan, choose, plan_backup, plan_test
+from dr.plan import LEVEL_OF, Plan
+from dr.planning import Choice, choose, plan_backup, plan_test
 from dr.recovery import stamp
 from dr.verification import Coverage, Finding, Outcome
 

@@ -26,7 +26,7 @@ from dr.claims import (
     tags,
 )
 from dr.errors import Refused
-from dr.plan import run_name
+from dr.planning import run_name
 
 RUN = "20261120T021500Z-test-receipts-7f3a"
 NAME = scratch_name(RUN, "receipts-db")

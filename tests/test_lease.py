@@ -22,7 +22,7 @@ from dr.errors import Interrupted, LeaseLost, Refused
 from dr.estate import Estate
 from dr.holding import acquire, holding, names_of
 from dr.lease import Lease, Starter, this_process
-from dr.plan import choose, plan_backup, plan_test
+from dr.planning import choose, plan_backup, plan_test
 from dr.store import FolderStore, Store, open_store
 from tests.lab import front_fixtures
 from tests.lease_processes import LOST, NAME

@@ -8,7 +8,8 @@ import stories
 from stories import BUCKET, DATABASE, START, estate
 
 from dr.errors import Refused
-from dr.plan import LEVEL_OF, Choice, Plan, choose, plan_backup, plan_test, run_name
+from dr.plan import LEVEL_OF, Plan
+from dr.planning import Choice, choose, plan_backup, plan_test, run_name
 from dr.preview import preview
 from dr.recovery import AtTime
 from dr.verification import LEVELS

@@ -10,7 +10,8 @@ from dr.cli.progress import Progress, stoppable
 from dr.drill import House, carry_out, exit_code
 from dr.errors import ExitCode
 from dr.harmless import ascii_json
-from dr.plan import Choice, Plan, choose
+from dr.plan import Plan
+from dr.planning import Choice, choose
 from dr.preview import preview
 from dr.report.model import Report
 from dr.report.terminal import show

@@ -14,7 +14,7 @@ from dr import catalog, connection, journal
 from dr.documents import load_estate
 from dr.errors import FiredrillError, Refused
 from dr.events import Entry
-from dr.plan import choose, plan_backup, plan_test
+from dr.planning import choose, plan_backup, plan_test
 from dr.preview import preview
 from dr.provenance import assert_ours, opening, plan_of
 from dr.report.rebuild import report_of

@@ -12,7 +12,7 @@ import pytest
 
 from dr import connection
 from dr.drill import House, carry_out, enter, prepare_backup, prepare_test
-from dr.plan import Choice, choose
+from dr.planning import Choice, choose
 from dr.recovery import Latest, RestoreTarget
 from dr.report.model import Report
 from tests.conftest import Lab, seeded_lab

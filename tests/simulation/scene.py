@@ -11,7 +11,8 @@ from dr.checks import objects
 from dr.claims import PREFIX, tags
 from dr.connection import Connection
 from dr.estate import Estate
-from dr.plan import Plan, choose, plan_backup, plan_test
+from dr.plan import Plan
+from dr.planning import choose, plan_backup, plan_test
 from dr.records import BackupRecord, BucketRecord, DatabaseRecord, Document
 from dr.recovery import AtPoint, SourceFacts, stamp
 from tests import stories
