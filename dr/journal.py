@@ -31,7 +31,8 @@ GENESIS = "0" * 64
 SEAL = b',"sha256":"'
 WAITING = (Found, Covered, Learned, StepStarted)
 """Events that announce no call: the ledger gets them with the next event that does, or with the end of their step.
-Until then they are worth nothing to anybody else, since a step that did not end is done again."""
+Until then they are worth nothing to anybody else, since a step that did not end is done again. Bad news is the
+exception: a second look may be a lucky one."""
 FRESH = 1.0
 """Seconds for which nobody asks again whether the run is still ours: a call under way takes longer than that."""
 
@@ -69,6 +70,8 @@ class Journal:
         self._path = path
         self._ledger = ledger
         self._over: FiredrillError | None = None
+        self._unwritten: Unable | None = None
+        """Why the last event is missing. An earlier announcement may still be worked off: see `assert_ours`."""
         self._asked = clock.monotonic()
         """Since when nobody knows whether the run is still ours."""
         self._torn = False
@@ -103,16 +106,17 @@ class Journal:
                 self._write(line)
             except OSError as problem:
                 self._torn = True
-                raise Unable(
+                self._unwritten = Unable(
                     f"journal {self._path}: event {entry.n} could not be written: {problem.strerror}",
                     hint="nothing more is changed without a journal; free the disk, then `dr resume` or `dr sweep`",
-                ) from problem
-            self._torn = False
+                )
+                raise self._unwritten from problem
+            self._torn, self._unwritten = False, None
             self._length += len(line)
             self._head = hashlib.sha256(line).hexdigest()
             self._entries.append(entry)
             if self._ledger:
-                self._announce(self._ledger, entry.n, line, waits=isinstance(event, WAITING))
+                self._announce(self._ledger, entry.n, line, waits=_waits(event))
 
     def _announce(self, ledger: Ledger, number: int, line: bytes, *, waits: bool) -> None:
         ledger.add(number, line)
@@ -124,10 +128,11 @@ class Journal:
         """Ask before each call that changes something. Raises Refused when somebody else writes this journal now.
 
         One announcement may stand for many calls, and a process that was paused does not know of it: its clock does.
+        Raises Unable while nothing can be written: what the calls under way come to would be known to nobody.
         """
         with self._lock:
-            if self._over:
-                raise self._over
+            if problem := self._over or self._unwritten:
+                raise problem
             if self._ledger and self._clock.monotonic() - self._asked > FRESH:
                 self._settle(self._ledger.assert_ours)
 
@@ -155,10 +160,7 @@ class Journal:
             )
             raise self._over
         os.ftruncate(self._file.fileno(), self._length)
-        written = 0
-        while written < len(line):
-            # An almost full disk takes a part of a line without complaint, and refuses the rest.
-            written += os.pwrite(self._file.fileno(), line[written:], self._length + written)
+        _put(self._file, line, self._length)
         os.fsync(self._file.fileno())
 
     def _agreed(self) -> bytes:
@@ -172,8 +174,9 @@ class Journal:
         raw = self._ledger.settle(local) if self._ledger else local
         try:
             if raw != local:
+                # Cut first: a line half of which is another's would be damage, and a torn one is not.
                 os.ftruncate(self._file.fileno(), 0)
-                os.pwrite(self._file.fileno(), raw, 0)
+                _put(self._file, raw, 0)
             os.ftruncate(self._file.fileno(), len(raw))
             os.fsync(self._file.fileno())
         except OSError as problem:
@@ -193,6 +196,17 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _waits(event: Event) -> bool:
+    return isinstance(event, WAITING) and not (isinstance(event, Found) and event.finding.outcome == "failed")
+
+
+def _put(file: FileIO, content: bytes, at: int) -> None:
+    """All of it. An almost full disk takes a part without complaint, and refuses the rest."""
+    written = 0
+    while written < len(content):
+        written += os.pwrite(file.fileno(), content[written:], at + written)
 
 
 def _new(path: Path) -> FileIO:

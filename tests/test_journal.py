@@ -256,10 +256,17 @@ for turn in range(2):
         assert problem.hint
     else:
         raise SystemExit("an event was lost, and nobody said so")
+    try:
+        journal.assert_ours()
+    except Unable as problem:
+        assert "could not be written" in problem.message, problem
+    else:
+        raise SystemExit("what was announced before may still be changed")
     assert journal.reading() == before
     assert read(path).entries == before.entries
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 journal.append(StepStarted(step="after"))
+journal.assert_ours()
 assert read(path) == journal.reading()
 assert [event.step for event in read(path).events] == ["before", "after"]
 """
@@ -270,6 +277,49 @@ def test_a_full_disk_is_an_inability_and_leaves_a_whole_journal(path: Path, room
     """An almost full disk takes a part of a line without complaint. It must be noticed, and must not be built upon."""
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(path), str(room)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+TAKEN_UP_ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from dr.clock import SystemClock
+from dr.errors import Unable
+from dr.events import Aborted
+from dr.journal import Journal, read
+from dr.ledger import Ledger
+from dr.store import FolderStore
+
+folder = Path(sys.argv[1])
+store = FolderStore(folder / "bucket")
+with Journal(folder / "first.jsonl", SystemClock(), Ledger(store, "run")) as first:
+    for turn in range(5):
+        first.append(Aborted(reason=str(turn)))
+there = (folder / "first.jsonl").read_bytes()
+path = folder / "second.jsonl"
+resource.setrlimit(resource.RLIMIT_FSIZE, (len(there) // 2, resource.RLIM_INFINITY))
+try:
+    Journal(path, SystemClock(), Ledger(store, "run"), take_up=True)
+except Unable as problem:
+    assert str(path) in problem.message, problem
+else:
+    raise SystemExit("half a journal was taken for a whole one")
+assert 0 < len(read(path).entries) < 5
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+with Journal(path, SystemClock(), Ledger(store, "run"), take_up=True) as second:
+    assert len(second.reading().entries) == 5
+assert path.read_bytes() == there
+"""
+
+
+def test_a_journal_that_is_taken_up_on_a_full_disk_is_damaged_by_nobody(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TAKEN_UP_ON_A_FULL_DISK, str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,

@@ -87,6 +87,16 @@ def test_another_machine_goes_on_from_what_was_announced(bucket: Bucket, machine
     assert read(path) == parse(Ledger(bucket, RUN).read(), "ledger")
 
 
+def test_bad_news_does_not_wait(bucket: Bucket, machines: Iterator[Path]) -> None:
+    """Whoever goes on elsewhere does the step again, and may be told something better by luck."""
+    bad = Found(asset="a", finding=Finding(check="opens", level="L1", outcome="failed", subject="a"))
+    with Journal(next(machines), HandClock(), Ledger(bucket, RUN)) as first:
+        for event in (INTENT, FOUND, bad, FOUND):
+            first.append(event)
+    with Journal(next(machines), HandClock(), Ledger(bucket, RUN), take_up=True) as second:
+        assert second.reading().events == [INTENT, FOUND, bad]
+
+
 def test_the_same_machine_keeps_what_it_had_not_announced(bucket: Bucket, machines: Iterator[Path]) -> None:
     path = next(machines)
     with Journal(path, HandClock(), Ledger(bucket, RUN)) as first:
