@@ -27,6 +27,7 @@ def set_master_password(aws: Aws, claim: ScratchClaim, password: SecretStr) -> I
         "ModifyDBInstance",
         f"instance {claim.name}",
         role="scratch",
+        still=lambda: _still(aws, claim),
         DBInstanceIdentifier=claim.name,
         MasterUserPassword=password.get_secret_value(),
         ApplyImmediately=True,
@@ -38,19 +39,24 @@ def set_deletion_protection(
     aws: Aws, region: str, identifier: str, resource_id: str, on: bool, *, role: Role = "recover"
 ) -> Instance:
     """Protect an instance that lasts, or stop protecting it. Raises Refused if the name is another instance's now."""
-    found = rds.instance(aws, region, identifier, role=role)
-    if found is None or found.resource_id != resource_id:
-        raise Refused(
-            f"instance {identifier} in {region} is not {resource_id} but {found.resource_id if found else 'gone'}",
-            hint="somebody gave its name to something else",
-        )
+
+    def look() -> None:
+        found = rds.instance(aws, region, identifier, role=role)
+        if found is None or found.resource_id != resource_id:
+            raise Refused(
+                f"instance {identifier} in {region} is not {resource_id} but {found.resource_id if found else 'gone'}",
+                hint="somebody gave its name to something else",
+            )
+
+    look()
     answer = aws.change(
         "rds",
         region,
         "ModifyDBInstance",
         f"instance {identifier}",
         role=role,
-        DBInstanceIdentifier=found.identifier,
+        still=look,
+        DBInstanceIdentifier=identifier,
         DeletionProtection=on,
         ApplyImmediately=True,
     )
@@ -75,6 +81,7 @@ def delete_instance(aws: Aws, claim: ScratchClaim) -> bool:
             "DeleteDBInstance",
             f"instance {claim.name}",
             role="scratch",
+            still=lambda: _still(aws, claim),
             DBInstanceIdentifier=claim.name,
             SkipFinalSnapshot=True,
             DeleteAutomatedBackups=True,
@@ -89,6 +96,11 @@ def delete_instance(aws: Aws, claim: ScratchClaim) -> bool:
             return True
         raise
     return True
+
+
+def _still(aws: Aws, claim: ScratchClaim) -> None:
+    """Raises Refused when what bears the name by now is not what the claim proves."""
+    _claimed(aws, claim)
 
 
 def _claimed(aws: Aws, claim: ScratchClaim) -> Instance | None:

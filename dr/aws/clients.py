@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 import boto3
 from botocore import xform_name
 
-from dr.aws import patience, s3wire, sessions
+from dr.aws import attempts, patience, s3wire, sessions
 from dr.aws.errors import calling, insist_on_an_answer
 from dr.clock import Clock, SystemClock
 from dr.connection import GLOBAL, Connection
@@ -138,11 +138,13 @@ class Aws:
         role: Role,
         patient: bool = False,
         unasked: bool = False,
+        still: Callable[[], None] | None = None,
         **parameters: Any,
     ) -> dict[str, Any]:
-        """Make one call that changes something, after asserting account and region and asking the permit.
+        """Make one call that changes something, after asserting account and region; each attempt asks the permit.
 
-        `unasked`: it is a call that the permit itself rests on, or that a run without one still has to make.
+        `unasked`: it is a call that the permit itself rests on, or that a run without one still has to make. `still`
+        is asked before an attempt after the first, and raises when what bears the name is no longer what was meant.
         """
         if self._regions is not None and region not in self._regions:
             raise Refused(
@@ -150,11 +152,9 @@ class Aws:
                 hint="nothing is changed outside of the estate's two sites",
             )
         self.assert_account(region, role)
-        # Made beforehand, because it can take a moment: nothing should lie between the permit and the call.
-        self.client(service, region, role, patient=patient)
-        if not unasked:
-            self.assert_permitted()
-        return self.look(service, region, operation, about, role=role, patient=patient, **parameters)
+        permit = _nobody if unasked else self.assert_permitted
+        with attempts.asking(permit, still):
+            return self.look(service, region, operation, about, role=role, patient=patient, **parameters)
 
     def pages(
         self, service: str, region: str, operation: str, about: str, *, role: Role = "observe", **parameters: Any
@@ -259,6 +259,7 @@ class Aws:
                 self._assert_signature(
                     str(request.headers.get("Authorization")), operation, signing_region, region, role
                 )
+                attempts.about_to_send()
             shared.breaker.admit(operation)
             with self._lock:
                 self._calls[place] += 1
@@ -288,6 +289,10 @@ class Aws:
                 f"{place} may not be called now: only {_listed(allowed) or 'nothing'} may",
                 hint="what recovers must not depend on the region that is lost",
             )
+
+
+def _nobody() -> None:
+    """Is asked, and forbids nothing."""
 
 
 def _listed(places: frozenset[str]) -> str:
