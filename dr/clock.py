@@ -11,6 +11,9 @@ from typing import Protocol
 
 from dr.errors import Interrupted
 
+_WITH_SUSPENSIONS = getattr(time, "CLOCK_BOOTTIME", None)
+"""Linux has it, others do not."""
+
 
 class Clock(Protocol):
     """Wall time is data; durations come from the monotonic clock, which nobody can set back."""
@@ -38,7 +41,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        # Unlike CLOCK_MONOTONIC it goes on while the machine is suspended: a laptop that wakes has missed something.
+        return time.clock_gettime(_WITH_SUSPENSIONS) if _WITH_SUSPENSIONS is not None else time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         if self._stopping.wait(max(0.0, seconds)):

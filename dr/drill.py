@@ -177,8 +177,6 @@ def _performed(
 
 def surroundings(house: House, plan: Plan, clock: Clock, journal: Journal, say: Callable[[str], None]) -> Context:
     """What the steps of a plan may touch; from here on, no region may be called that the plan has no business in."""
-    records = [] if house.alone else catalog.records(house.store, plan.application)
-    protected = protected_by(house.estate, records)
     # Whatever a step may try: a test calls the region that it restores in, and that of the control store.
     regions = {plan.region(plan.site)} if plan.kind == "test" else set(plan.regions.values())
     house.aws.allow(frozenset(regions | house.store.regions))
@@ -191,11 +189,28 @@ def surroundings(house: House, plan: Plan, clock: Clock, journal: Journal, say: 
         journal=journal,
         store=house.store,
         say=say,
-        protected=frozenset(protected),
+        protected=untouchable(house, house.estate, plan.application, say),
         threads=house.machine.threads,
         chance=house.machine.chance,
         ask=house.machine.ask,
     )
+
+
+def untouchable(
+    house: House, estate: Estate, application: str, say: Callable[[str], None] = lambda _: None
+) -> frozenset[str]:
+    """Names and resource ids that nothing may delete or change: of all that the estate protects.
+
+    Raises Refused when a backup record of the application itself cannot be read; another one's is said, and is no
+    reason to leave this one untested.
+    """
+    protected = protected_by(estate, [] if house.alone else catalog.records(house.store, application))
+    for other in () if house.alone else set(estate.applications) - {application}:
+        try:
+            protected |= protected_by(estate, catalog.records(house.store, other))
+        except Refused as problem:
+            say(f"the resource ids of {other} are not known: {problem.message}")
+    return frozenset(protected)
 
 
 def concluded(house: House, journal: Journal, folder: Path) -> Report:

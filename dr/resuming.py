@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event as Flag
 
-from dr import approval, catalog, journal
+from dr import approval, journal
 from dr.approval import Override
+from dr.aws.codes import throttled
 from dr.context import Context
 from dr.documents import estate_of, parse
-from dr.drill import TOOL, House, concluded, held, permitted, run_folder, surroundings
+from dr.drill import TOOL, House, concluded, held, permitted, run_folder, surroundings, untouchable
 from dr.errors import AwsError, Interrupted, Refused
 from dr.events import Intended, Observed, Overridden, Resumed, Thing
 from dr.journal import FILE, Reading
@@ -28,7 +29,6 @@ from dr.replay import Past, replay
 from dr.report import shelf
 from dr.report.model import Report
 from dr.run import Watch, give_up, run
-from dr.scratch import protected_by
 
 UNGUARDED = (
     "no lease: nobody else is kept from what this run acts on",
@@ -100,9 +100,7 @@ def look(house: House, asked: str, *, take_over: bool = False, override: Overrid
         past=past,
         reading=reading,
         estate_changed=changed,
-        also_protected=frozenset(
-            protected_by(now, [] if house.alone else catalog.records(house.store, plan.application))
-        ),
+        also_protected=untouchable(house, now, plan.application),
         overridden=overridden,
     )
 
@@ -188,7 +186,7 @@ def _silence(house: House) -> str:
     try:
         next(house.store.names("leases/"), None)
     except AwsError as problem:
-        if problem.transient:
+        if problem.transient and not throttled(problem.code):
             return problem.message
         said = problem.message
     raise Refused(

@@ -184,6 +184,16 @@ def test_while_the_control_store_answers_there_is_nothing_to_override(
     assert incident.events() == before
 
 
+@pytest.mark.soak(60)
+def test_a_control_store_that_is_asked_too_much_is_not_gone(
+    incident: Incident, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server((503, "application/xml", "<Error><Code>SlowDown</Code><Message>too fast</Message></Error>")) as made:
+        incident.reach(made.url)
+        assert cli.run(["abort", incident.plan.run, "--override", str(incident.sign())]) == ExitCode.REFUSED
+    assert "answers (" in capsys.readouterr().err
+
+
 def test_a_folder_is_no_control_store_that_could_be_overridden(
     incident: Incident, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,13 @@ TRANSIENT = frozenset(
         "TooManyRequests", "TransactionInProgress", "Unavailable", "DependencyTimeout",
     }
 )  # fmt: skip
+THROTTLED = frozenset(
+    {
+        "BandwidthLimitExceeded", "EC2Throttled", "PriorRequestNotComplete", "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded", "RequestThrottled", "SlowDown", "Throttled", "Throttling", "TooManyRequests",
+    }
+)  # fmt: skip
+"""Those transient ones by which a service that works says that it is asked too much."""
 WAIT = frozenset(
     {
         "DependencyViolation", "InvalidDBClusterSnapshotState", "InvalidDBClusterState",
@@ -134,6 +141,11 @@ def kind(code: str) -> Kind:
     if "QuotaExceeded" in word or word in ("LimitExceeded", "TooManyBuckets"):
         return "quota"
     return "permanent"
+
+
+def throttled(code: str) -> bool:
+    """Whether a code says that the service works, and is asked too much."""
+    return plain(code) in THROTTLED
 
 
 def expired(code: str) -> bool:

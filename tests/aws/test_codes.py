@@ -2,6 +2,7 @@
 
 import botocore.session
 import pytest
+from botocore.retries.standard import ThrottledRetryableChecker
 
 from dr.aws import codes
 from dr.aws.codes import hint, kind, missing
@@ -82,3 +83,11 @@ def test_a_refusal_names_the_action_to_allow() -> None:
 def test_the_tables_do_not_overlap() -> None:
     tables = [codes.TRANSIENT, codes.WAIT, codes.CAPACITY, codes.CREDENTIALS, codes.DENIED, codes.MISSING]
     assert len(frozenset().union(*tables)) == sum(len(table) for table in tables)
+
+
+def test_what_botocore_calls_throttling_is_throttling() -> None:
+    said = set(ThrottledRetryableChecker._THROTTLED_ERROR_CODES)
+    # A transaction under way is no throttling; and what is over its limit, AWS says of quotas too.
+    others = {"TransactionInProgressException", "LimitExceededException"}
+    assert {code for code in said if not codes.throttled(code)} == others
+    assert codes.TRANSIENT | {"EC2Throttled"} >= codes.THROTTLED
