@@ -61,18 +61,18 @@ class House:
         """A run's journal, from this machine and from a control store that others share. Raises Refused for damage."""
         path = self.runs / run / FILE
         try:
-            raw = path.read_bytes() if path.exists() else b""
+            here = raw = path.read_bytes() if path.exists() else b""
         except OSError as problem:
             raise Refused(f"journal {path}: {problem.strerror}") from problem
+        local = here[: here.rfind(b"\n") + 1]
         if ledger := self.ledger(run):
-            local = raw[: raw.rfind(b"\n") + 1]
             raw = ledger.settle(local)
             if not raw.startswith(local) and replay(parse(local, path).events).overrides:
                 raise Refused(
                     f"{run} went on here under an override, and elsewhere as well: {path} and {ledger.shown} differ",
                     hint="look at what each of them made; move this machine's folder away to go by the other alone",
                 )
-        return parse(raw, path)
+        return parse(raw, path).model_copy(update={"torn": here != local})
 
 
 def enter(estate_file: Path, environment: Mapping[str, str] = os.environ, *, alone: bool = False) -> House:

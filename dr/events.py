@@ -42,6 +42,8 @@ class Resumed(Fact):
     pid: int
     estate_changed: bool = False
     """The estate's file says something else than when the run was planned: the run keeps to its plan."""
+    torn: bool = False
+    """The kill had cut the last line short. It was dropped: what it announced had not begun."""
 
 
 class Overridden(Fact):

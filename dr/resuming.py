@@ -131,7 +131,8 @@ def _taken_up(
             raise Refused(
                 f"{plan.run} went on while it was looked at", hint="another process has it: look at `dr runs`"
             )
-        book.append(Resumed(tool=TOOL, host=here.host, pid=here.pid, estate_changed=stopped.estate_changed))
+        changed, torn = stopped.estate_changed, stopped.reading.torn
+        book.append(Resumed(tool=TOOL, host=here.host, pid=here.pid, estate_changed=changed, torn=torn))
         context = surroundings(house, plan, clock, book, say)
         if stopped.overridden:
             book.append(stopped.overridden)

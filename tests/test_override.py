@@ -111,6 +111,18 @@ def test_an_override_ends_a_run_whose_control_store_is_gone_and_is_never_forgott
     assert any("alice let it go on without its control store (INC-4711" in one for one in report["reasons"])
 
 
+def test_a_line_that_the_kill_cut_short_is_dropped_and_said(
+    silent: Incident, capsys: pytest.CaptureFixture[str]
+) -> None:
+    override = silent.sign()
+    with (silent.folder / ".firedrill" / "runs" / silent.plan.run / FILE).open("ab") as file:
+        file.write(b'{"n":2,"at":"2026-')
+    assert cli.run(["abort", silent.plan.run, "--override", str(override)]) == ExitCode.PASSED
+    assert "cut the journal's last line short: it is dropped" in capsys.readouterr().err
+    (event,) = [event for event in silent.events() if isinstance(event, Resumed)]
+    assert event.torn
+
+
 def test_whatever_is_wrong_with_an_override_is_refused_before_anything_is_touched(
     silent: Incident, capsys: pytest.CaptureFixture[str]
 ) -> None:

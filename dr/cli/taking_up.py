@@ -21,7 +21,9 @@ def found(estate_file: Path, run: str, *, take_over: bool, override_file: Path |
 
 
 def warn(stopped: Stopped, progress: Progress) -> None:
-    """In red on a terminal: from here on this process is on its own."""
+    """What to know before it goes on; in red on a terminal, where from here on this process is on its own."""
+    if stopped.reading.torn:
+        progress("the kill cut the journal's last line short: it is dropped, and what it announced had not begun")
     if stopped.overridden is None:
         return
     event = stopped.overridden
