@@ -8,19 +8,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.leftovers import Leftovers
+from tests.people import ESTATE, SHARED, SUITE, People, under_roles
 
 WORKERS = 2
 """Processes that `make` runs tests in."""
-ESTATE = Path(__file__).parent.parent / "runbooks" / "estate.yaml"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,6 +82,8 @@ class Lab:
     home: Path
     folder: Path
     """Where the estate of the tests and its control store stand."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Whom its user works as: somebody who may only assume the roles of the estate. None: as the account's owner."""
 
     @property
     def connection(self) -> Path:
@@ -98,8 +100,14 @@ class Lab:
             "DR_LAB": str(self.home),
             "DR_CONNECTION": str(self.connection),
             "DR_ESTATE": str(self.estate),
+            **self.keys,
             **more,
         }
+
+    @property
+    def owners(self) -> "Lab":
+        """The same, for the account's owner."""
+        return replace(self, keys={})
 
     def dr(self, *arguments: str, timeout: float = 240, **more: str) -> "subprocess.CompletedProcess[str]":
         """Run one command as a person would."""
@@ -122,10 +130,15 @@ class Lab:
         return self.json("lab", "status")
 
 
-def write_estate(folder: Path, text: str | None = None) -> Path:
-    """The lab's estate, with a control store below a folder."""
+def write_estate(folder: Path, text: str | None = None, *, roles: bool = True) -> Path:
+    """The lab's estate under the suite's roles, with a control store below a folder.
+
+    Without the roles where another parameter or security group is named: what is printed allows those of the estate.
+    """
     path = folder / "estate.yaml"
-    path.write_text((text or ESTATE.read_text()).replace(".firedrill/", f"{folder}/"), encoding="utf-8")
+    text = text or ESTATE.read_text()
+    text = under_roles(text, SUITE) if roles else text
+    path.write_text(text.replace(".firedrill/", f"{folder}/"), encoding="utf-8")
     return path
 
 
@@ -150,7 +163,7 @@ def seeded_lab() -> Iterator[Lab]:
         assert up.returncode == 0, up.stderr
         seeded = one.dr("lab", "seed", "--size", "small")
         assert seeded.returncode == 0, seeded.stderr
-        yield one
+        yield replace(one, keys=People(one, SUITE, SHARED).keys)
     finally:
         one.dr("lab", "down")
         shutil.rmtree(parent, ignore_errors=True)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def stage(lab: Lab, server: PrefectServer, tmp_path_factory: pytest.TempPathFact
     # A control store of its own: other tests share the lab.
     folder = tmp_path_factory.mktemp("flows")
     write_estate(folder)
-    return Stage(Lab(lab.home, folder), server)
+    return Stage(replace(lab, folder=folder), server)
 
 
 @pytest.fixture(scope="module")

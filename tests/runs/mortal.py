@@ -10,10 +10,10 @@ from typing import Any
 from dr import journal
 from dr.errors import ExitCode
 from dr.report import shelf
+from tests.people import SHARED as BUCKET
 from tests.runs.conftest import Runner, soon
 
 ROOT = Path(__file__).parent.parent.parent
-BUCKET = "firedrill-control-eu-central-1"
 
 
 class Mortal:

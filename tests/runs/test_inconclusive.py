@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def one_backup(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A control store with one committed backup in it."""
     folder = tmp_path_factory.mktemp("one-backup")
     write_estate(folder)
-    report = Runner(Lab(lab.home, folder)).backup()
+    report = Runner(replace(lab, folder=folder)).backup()
     assert report.verdict == "passed", report.reasons
     return folder / "control"
 
@@ -34,7 +35,7 @@ def apart(lab: Lab, one_backup: Path, tmp_path: Path) -> Iterator[Runner]:
     folder.mkdir()
     write_estate(folder)
     shutil.copytree(one_backup, folder / "control")
-    runner = Runner(Lab(lab.home, folder))
+    runner = Runner(replace(lab, folder=folder))
     yield runner
     assert runner.leftovers() == []
 
@@ -99,8 +100,7 @@ def test_an_assertion_that_cannot_run(backed_up: Runner, tmp_path: Path) -> None
         f"    assertions:\n      - {broken}\n",
         1,
     )
-    estate = tmp_path / "estate.yaml"
-    estate.write_text(text.replace(".firedrill/", f"{backed_up.lab.folder}/"), encoding="utf-8")
+    estate = write_estate(tmp_path, text.replace(".firedrill/control", str(backed_up.lab.folder / "control")))
     done = backed_up.lab.dr("test", "receipts", "--estate", str(estate), "--json")
     assert done.returncode == ExitCode.INCONCLUSIVE, done.stderr
     assert "broken" in json.dumps(json.loads(done.stdout)["reasons"])

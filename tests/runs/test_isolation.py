@@ -91,8 +91,9 @@ def _is_quiet(runner: Runner) -> None:
 
 def test_a_parameter_group_that_starts_subscriptions_is_refused(backed_up: Runner, tmp_path: Path) -> None:
     text = ESTATE.read_text().replace("parameter_group: firedrill-scratch-pg15", "parameter_group: receipts-pg15")
-    estate = write_estate(tmp_path, text.replace(".firedrill/control", str(backed_up.lab.folder / "control")))
-    done = backed_up.lab.dr("test", "receipts", "--estate", str(estate))
+    text = text.replace(".firedrill/control", str(backed_up.lab.folder / "control"))
+    estate = write_estate(tmp_path, text, roles=False)
+    done = backed_up.lab.owners.dr("test", "receipts", "--estate", str(estate))
     assert done.returncode == ExitCode.REFUSED, done.stderr
     line = 1 + text.splitlines().index("      parameter_group: receipts-pg15", text.splitlines().index("  recovery:"))
     assert f"estate.yaml:{line}" in done.stderr

@@ -4,8 +4,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dr.errors import ExitCode
+from tests.people import KINDS, People
 from tests.runs.conftest import Runner
-from tests.runs.permissions import KINDS, People
 
 NOT_ASKED_FOR_IN_THE_LAB = {
     # AWS authorises a restore of what is encrypted against its key; the lab only where a request names one.
@@ -28,7 +28,9 @@ BY_ROLE = {"observe": (BACKUP, TEST), "scratch": (TEST,), "recover": (BACKUP,)}
 
 @pytest.fixture(scope="module")
 def people(backed_up: Runner) -> People:
-    return People(backed_up.lab, "responder")
+    control = "firedrill-control-responder"
+    backed_up.s3().create_bucket(Bucket=control, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    return People(backed_up.lab, "responder", control)
 
 
 def test_a_backup_and_a_test_pass_under_three_narrow_roles(people: People) -> None:

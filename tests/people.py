@@ -1,14 +1,27 @@
-"""People who work under the roles that `dr iam-policy` prints for their estate, in a lab that enforces them."""
+"""People who work under the roles that `dr iam-policy` prints for their estate, in a lab that enforces them.
+
+The whole suite does: whatever it runs against a seeded lab may do what is printed, and no more.
+"""
+
+from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from dr import connection
-from tests.conftest import ESTATE, Lab
 
+if TYPE_CHECKING:
+    from tests.conftest import Lab
+
+ESTATE = Path(__file__).parent.parent / "runbooks" / "estate.yaml"
+SUITE = "suite"
+"""Whom the tests work as."""
+SHARED = "firedrill-control-eu-central-1"
+"""The bucket that is a control store where a test wants one; the suite's roles may use it."""
 ACCOUNT = "123456789012"
 REGIONS = ("eu-west-1", "eu-central-1")
 KINDS = ("observe", "scratch", "recover")
@@ -16,15 +29,27 @@ KINDS = ("observe", "scratch", "recover")
 Document = dict[str, Any]
 
 
+def under_roles(text: str, name: str) -> str:
+    """An estate whose roles are those of somebody."""
+    nobody = "roles: {observe: null, scratch: null, recover: null}"
+    assert nobody in text
+    roles = ", ".join(f'{kind}: "arn:aws:iam::{ACCOUNT}:role/{name}-{kind}"' for kind in KINDS)
+    return text.replace(nobody, f"roles: {{{roles}}}")
+
+
+def kept_in(text: str, bucket: str) -> str:
+    """An estate whose control store is a bucket, so that leases and the ledger are written under the roles too."""
+    return re.sub(r"(?m)^control: .*$", f"control: s3://{bucket}/prefix", text)
+
+
 class People:
-    """A user who may do nothing but assume three roles, and an estate that names the roles.
+    """A user who may do nothing but assume three roles, and an estate that names the roles."""
 
-    Its control store is a bucket, so that leases and the journal's ledger are written under the roles too.
-    """
-
-    def __init__(self, lab: Lab, name: str) -> None:
+    def __init__(self, lab: Lab, name: str, control: str) -> None:
+        """`control`: the bucket that is their control store, whether or not it exists yet."""
         self.lab = lab
         self.name = name
+        self._control = control
         reached = connection.read(lab.surroundings())
         assert reached.credentials
         self._iam = boto3.client(
@@ -34,15 +59,6 @@ class People:
             aws_access_key_id=reached.credentials.access_key_id,
             aws_secret_access_key=reached.credentials.secret_access_key,
         )
-        self._control = f"firedrill-control-{name}"
-        s3 = boto3.client(
-            "s3",
-            region_name=REGIONS[1],
-            endpoint_url=reached.endpoint("s3", REGIONS[1]),
-            aws_access_key_id=reached.credentials.access_key_id,
-            aws_secret_access_key=reached.credentials.secret_access_key,
-        )
-        s3.create_bucket(Bucket=self._control, CreateBucketConfiguration={"LocationConstraint": REGIONS[1]})
         self._iam.create_user(UserName=name)
         # The whole account is trusted: so it is the caller's own policy that lets the caller in.
         account = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
@@ -77,15 +93,9 @@ class People:
     @property
     def estate(self) -> str:
         """The lab's estate, with these roles and a control store of their own."""
-        roles = ", ".join(f'{kind}: "arn:aws:iam::{ACCOUNT}:role/{self.role(kind)}"' for kind in KINDS)
-        nobody = "roles: {observe: null, scratch: null, recover: null}"
-        text = ESTATE.read_text()
-        assert nobody in text
-        text = re.sub(r"(?m)^control: .*$", f"control: s3://{self._control}/prefix", text)
+        text = kept_in(under_roles(ESTATE.read_text(), self.name), self._control)
         path = self.lab.folder / f"{self.name}.yaml"
-        path.write_text(
-            text.replace(nobody, f"roles: {{{roles}}}").replace(".firedrill/", f"{self.lab.folder}/"), encoding="utf-8"
-        )
+        path.write_text(text.replace(".firedrill/", f"{self.lab.folder}/"), encoding="utf-8")
         return str(path)
 
     def dr(self, *arguments: str) -> Any:
