@@ -46,7 +46,7 @@ def describe(aws: Aws, creation: Creation) -> Description | None:
         seen = rds.instance(aws, creation.region, creation.name, role="scratch")
         return seen.description() if seen else None
     bucket, _, prefix = creation.name.partition("/")
-    if next(iter(s3.versions(aws, creation.region, bucket, prefix, role="scratch")), None) is None:
+    if not s3.stands(aws, creation.region, bucket, prefix):
         return None
     return Description("objects", creation.name, creation.region, None, {})
 

@@ -31,10 +31,14 @@ class Database:
 
 @dataclass
 class Account:
-    """What stands in one account: region -> databases, and (bucket, key) -> its maker."""
+    """What stands in one account: region -> databases, and (bucket, key) -> its maker, uploads likewise."""
 
     databases: dict[str, list[Database]] = field(default_factory=lambda: {region: [] for region in REGIONS})
     objects: dict[tuple[str, str], str] = field(default_factory=dict)
+    uploads: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Begun, and neither completed nor aborted."""
+    arriving: set[tuple[str, str]] = field(default_factory=set)
+    """Uploads of which a part is on its way: it survives the first abort."""
 
     def named(self, region: str, name: str) -> Database | None:
         return next((one for one in self.databases[region] if one.name == name), None)
@@ -102,6 +106,15 @@ class Inventory:
         bucket = given["Bucket"]
         match operation:
             case "ListMultipartUploads":
+                begun = sorted(key for at, key in here.uploads if at == bucket and key.startswith(given["Prefix"]))
+                return {"Uploads": [{"Key": key, "UploadId": "1"} for key in begun]}
+            case "AbortMultipartUpload":
+                which = bucket, given["Key"]
+                self._judge(account, here.uploads[which], f"{operation} {bucket}/{given['Key']}")
+                if which in here.arriving:
+                    here.arriving.remove(which)
+                else:
+                    del here.uploads[which]
                 return {}
             case "ListObjectVersions":
                 keys = sorted(key for at, key in here.objects if at == bucket and key.startswith(given["Prefix"]))
@@ -161,6 +174,7 @@ _OPERATIONS = {
     "describe_db_instances": "DescribeDBInstances",
     "delete_db_instance": "DeleteDBInstance",
     "modify_db_instance": "ModifyDBInstance",
+    "abort_multipart_upload": "AbortMultipartUpload",
     "list_multipart_uploads": "ListMultipartUploads",
     "list_object_versions": "ListObjectVersions",
     "delete_objects": "DeleteObjects",

@@ -100,6 +100,11 @@ class World:
         self.journals[run].append(Intended(operation="CopyObject", thing=_thing("objects", f"{BUCKET}/{prefix}")))
         for number in range(self.chance.randrange(3)):
             self.inventory.ours.objects[BUCKET, f"{prefix}{number}"] = run
+        if self.chance.random() < 0.3:
+            # It dies over a copy in parts, one of which is under way.
+            upload = BUCKET, f"{prefix}large"
+            self.inventory.ours.uploads[upload] = run
+            self.inventory.ours.arriving |= {upload} if self.chance.random() < 0.5 else set()
 
     def stranger(self) -> None:
         self.inventory.create(HERE, self.chance.choice(NAMES), {"team": "billing"}, "")
@@ -218,6 +223,8 @@ def tear_down(world: World, remove: Remove) -> None:
             left_over = inventory.ours.named(HERE, creation.name)
             if left_over and creation.resource_id == left_over.resource_id and left_over.status == "available":
                 inventory.wrongs.append(f"{creation} is said to be gone, and stands in the account")
+            if any(f"{bucket}/{key}".startswith(creation.name) for bucket, key in inventory.ours.uploads):
+                inventory.wrongs.append(f"{creation} is said to be gone, and has an upload that nobody finished")
     if inventory.removed > len(left):
         inventory.wrongs.append(f"{run} removed {inventory.removed} databases and created {len(left)}")
 

@@ -200,21 +200,21 @@ def cuts(size: int, part: int = PART) -> Iterator[tuple[int, int, int]]:
         yield number, first, min(first + part, size) - 1
 
 
+def unfinished(aws: Aws, region: str, bucket: str, prefix: str) -> Iterator[dict[str, str]]:
+    """Uploads below a scratch prefix that were begun, and neither completed nor aborted, as requests name them."""
+    about = f"bucket {bucket}"
+    for page in aws.pages("s3", region, "ListMultipartUploads", about, role="scratch", Bucket=bucket, Prefix=prefix):
+        for upload in page.get("Uploads", ()):
+            yield {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+
+
 def abandon(aws: Aws, region: str, bucket: str, prefix: str) -> int:
-    """Abort every unfinished upload below a scratch prefix: unseen in listings, they are paid for all the same."""
-    found = [
-        {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
-        for page in aws.pages(
-            "s3",
-            region,
-            "ListMultipartUploads",
-            f"bucket {bucket}",
-            role="scratch",
-            Bucket=bucket,
-            Prefix=prefix,
-        )
-        for upload in page.get("Uploads", ())
-    ]
+    """Abort every unfinished upload below a scratch prefix: no listing of objects shows them, and they are paid for.
+
+    A part that is on its way meanwhile may still be kept, and then takes another abort (botocore's model of
+    AbortMultipartUpload): whoever wants them gone looks again.
+    """
+    found = list(unfinished(aws, region, bucket, prefix))
     for target in found:
         _abort(aws, region, target, f"upload to {bucket}/{target['Key']}", "scratch")
     return len(found)

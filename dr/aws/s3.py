@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from dr.aws import copies, s3wire
@@ -24,6 +25,7 @@ __all__ = [
     "list_keys",
     "read",
     "replication_status",
+    "stands",
     "versioning",
     "versions",
 ]
@@ -130,6 +132,12 @@ def replication_status(aws: Aws, region: str, bucket: str, key: str, version: st
     answer = aws.look("s3", region, "HeadObject", about, Bucket=bucket, Key=key, **parameters)
     status = answer.get("ReplicationStatus")
     return "COMPLETED" if status == "COMPLETE" else status
+
+
+def stands(aws: Aws, region: str, bucket: str, prefix: str) -> bool:
+    """Whether anything is below a scratch prefix: a version, a delete marker, or an upload that nobody finished."""
+    found = chain(versions(aws, region, bucket, prefix, role="scratch"), copies.unfinished(aws, region, bucket, prefix))
+    return next(found, None) is not None
 
 
 def list_keys(aws: Aws, region: str, bucket: str, prefix: str = "", *, role: Role = "observe") -> Iterator[str]:

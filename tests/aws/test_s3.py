@@ -5,12 +5,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from stories import HandClock
 
 from dr.aws import copies, s3
 from dr.aws.clients import Aws
 from dr.aws.errors import missing
-from dr.claims import Creation, Description, ScratchClaim, claim_scratch
+from dr.claims import Allowance, Creation, Description, ScratchClaim, claim_scratch
+from dr.clock import Deadline
 from dr.errors import AwsError, Refused, Unable
+from dr.scratch import describe
+from dr.teardown import remove
 
 from .conftest import PRIMARY, RECOVERY, Raw, documents, eventually, lose_answer, scratch
 
@@ -105,6 +109,19 @@ def test_a_copy_brings_everything_along(aws: Aws, raw: Raw, folder: str, size: i
     assert got["Metadata"] == {"owner": "accounting"}
     tags = client.get_object_tagging(Bucket=SCRATCH, Key=new_key, VersionId=made)["TagSet"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"class": "invoice", "year": "2026"}
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_copy_in_parts_that_nobody_finished_is_scratch_that_stands(aws: Aws, raw: Raw, answered: bool) -> None:
+    """A run that dies over its only object leaves no version behind: only the upload, and what it costs."""
+    client, run = raw("s3", HERE), f"20261120T021500Z-test-receipts-{answered:04d}"
+    name = f"{SCRATCH}/{run}/documents/"
+    made, clock = Creation("objects", name, HERE, run, None, answered=answered), HandClock()
+    assert describe(aws, made) is None
+    client.create_multipart_upload(Bucket=SCRATCH, Key=f"{run}/documents/large")
+    assert describe(aws, made) == Description("objects", name, HERE, None, {})
+    remove(aws, made, (), Allowance(run, 1, 40), clock, Deadline.within(clock, 300), 10)
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=SCRATCH, Prefix=run)
 
 
 def test_a_copy_in_parts_that_fails_leaves_no_upload(aws: Aws, raw: Raw) -> None:
