@@ -134,6 +134,8 @@ _SCRATCH: Mapping[tuple[str, str], tuple[Need, ...]] = {
     ("s3", "ListMultipartUploads"): (_s3("ListBucketMultipartUploads", "scratch buckets"),),
     ("s3", "ListObjectVersions"): (_s3("ListBucketVersions", "scratch buckets"),),
     ("s3", "DeleteObjects"): (_s3("DeleteObjectVersion", "scratch objects"),),
+    # For keys that no list of keys can hold.
+    ("s3", "DeleteObject"): (_s3("DeleteObjectVersion", "scratch objects"),),
     # The control store, where it is a bucket: whoever is at work writes down what it did.
     ("s3", "PutObject"): (_s3("PutObject", "control objects"),),
 }

@@ -122,8 +122,12 @@ class Inventory:
                 return {"Versions": versions, s3wire.ORDER: [False] * len(versions)}
             case "DeleteObjects":
                 for one in given["Delete"]["Objects"]:
-                    self._judge(account, here.objects.pop((bucket, one["Key"])), f"{operation} {bucket}/{one['Key']}")
-                    self.deleted += 1
+                    self._s3(here, account, "DeleteObject", {"Bucket": bucket, **one})
+                return {}
+            case "DeleteObject":
+                key = given["Key"]
+                self._judge(account, here.objects.pop((bucket, key)), f"{operation} {bucket}/{key}")
+                self.deleted += 1
                 return {}
             case _:
                 raise AssertionError(operation)
@@ -177,6 +181,7 @@ _OPERATIONS = {
     "abort_multipart_upload": "AbortMultipartUpload",
     "list_multipart_uploads": "ListMultipartUploads",
     "list_object_versions": "ListObjectVersions",
+    "delete_object": "DeleteObject",
     "delete_objects": "DeleteObjects",
 }
 _NOWHERE = Connection()

@@ -99,7 +99,8 @@ class World:
         prefix = scratch_prefix(run, "documents")
         self.journals[run].append(Intended(operation="CopyObject", thing=_thing("objects", f"{BUCKET}/{prefix}")))
         for number in range(self.chance.randrange(3)):
-            self.inventory.ours.objects[BUCKET, f"{prefix}{number}"] = run
+            unspeakable = chr(1) * self.chance.randrange(2)
+            self.inventory.ours.objects[BUCKET, f"{prefix}{number}{unspeakable}"] = run
         if self.chance.random() < 0.3:
             # It dies over a copy in parts, one of which is under way.
             upload = BUCKET, f"{prefix}large"

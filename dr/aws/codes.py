@@ -112,6 +112,7 @@ _ACTIONS = {
     "UploadPartCopy": "s3:GetObjectVersion on the source, s3:PutObject on the target",
     "CreateMultipartUpload": "s3:PutObject",
     "CompleteMultipartUpload": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObjectVersion",
     "DeleteObjects": "s3:DeleteObjectVersion",
     "GetObjectTagging": "s3:GetObjectVersionTagging",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",

@@ -1,6 +1,7 @@
 """Objects and their versions: list, read, write, copy, delete."""
 
 import hashlib
+import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from itertools import chain
@@ -33,6 +34,9 @@ __all__ = [
 _PIECE = 1024 * 1024
 _BATCH = 1000
 _ROUNDS = 5
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no document can hold, however it is escaped (XML 1.0, 2.2). A key may: requests on one object name it in the
+URL. One such key in a batch, and all of the batch stays."""
 
 
 class StoredVersion(Fact):
@@ -165,6 +169,10 @@ def delete_objects(aws: Aws, claim: ScratchClaim, *, but: Collection[tuple[str, 
             for stored in versions(aws, claim.region, bucket, prefix, role="scratch"):
                 if (stored.key, stored.version) in but:
                     continue
+                if _NOT_IN_XML.search(stored.key):
+                    _delete_alone(aws, claim.region, bucket, stored)
+                    removed += 1
+                    continue
                 batch.append({"Key": stored.key, "VersionId": stored.version})
                 if len(batch) == _BATCH:
                     removed += _delete(aws, claim.region, bucket, batch)
@@ -208,6 +216,12 @@ def _delete(aws: Aws, region: str, bucket: str, batch: list[dict[str, str]]) -> 
             hint="does the bucket have Object Lock with a default retention? scratch buckets must not",
         )
     return len(batch)
+
+
+def _delete_alone(aws: Aws, region: str, bucket: str, stored: StoredVersion) -> None:
+    about = _shown(bucket, stored.key, stored.version)
+    which = {"Bucket": bucket, "Key": stored.key, "VersionId": stored.version}
+    aws.change("s3", region, "DeleteObject", about, role="scratch", **which)
 
 
 def _open(aws: Aws, region: str, bucket: str, key: str, version: str | None, role: Role) -> Any:

@@ -239,6 +239,30 @@ def test_deletion_removes_every_version_marker_and_unfinished_upload_below_the_p
     assert s3.delete_objects(aws, claimed(run)) == 0
 
 
+def test_keys_that_no_list_of_keys_can_hold_are_removed_as_well(aws: Aws, raw: Raw, lab: Path) -> None:
+    client, run = raw("s3", HERE), "20261120T021500Z-test-receipts-7f3b"
+    keys = [f"{run}/documents/{name}" for name in ("a\x01b", "a\x1f", "\ufffe", "c\rd\ne\tf", f"{ODD}+ %2B", "plain")]
+    for key in keys:
+        client.put_object(Bucket=SCRATCH, Key=key, Body=b"")
+        client.delete_object(Bucket=SCRATCH, Key=key)
+    assert {stored.key for stored in s3.versions(aws, HERE, SCRATCH, run)} == set(keys)
+    lose_answer(lab, HERE, "s3", "DeleteObject")
+    assert s3.delete_objects(aws, claimed(run)) == 2 * len(keys)
+    assert not s3.stands(aws, HERE, SCRATCH, run)
+
+
+def test_uploads_are_listed_page_by_page_by_the_keys_themselves(aws: Aws, raw: Raw, folder: str) -> None:
+    client = raw("s3", HERE)
+    keys = [f"{folder}{number}\r+ %20/" for number in range(5)]
+    for key in keys:
+        client.create_multipart_upload(Bucket=SCRATCH, Key=key)
+    pager = aws.client("s3", HERE, "scratch").get_paginator("list_multipart_uploads")
+    pages = list(pager.paginate(Bucket=SCRATCH, Prefix=folder, PaginationConfig={"PageSize": 2}))
+    assert [[one["Key"] for one in page["Uploads"]] for page in pages] == [keys[:2], keys[2:4], keys[4:]]
+    assert copies.abandon(aws, HERE, SCRATCH, folder) == len(keys)
+    assert copies.abandon(aws, HERE, SCRATCH, folder) == 0
+
+
 @pytest.mark.parametrize("name", [SCRATCH, f"{SCRATCH}/", f"{SCRATCH}/run", f"{SCRATCH}/other/documents/"])
 def test_a_claim_that_is_not_below_its_run_is_refused(aws: Aws, name: str) -> None:
     with pytest.raises(Refused, match="not one of objects below run"):

@@ -21,6 +21,7 @@ ELSEWHERE = {
     # tests/aws/test_s3.py
     *IN_PARTS,
     "AbortMultipartUpload",
+    "DeleteObject",
     # Of the control store: tests/aws/test_conditional.py
     "PutObject",
 }

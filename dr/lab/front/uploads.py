@@ -7,6 +7,7 @@ unknown upload with a failure of its own.
 import time
 from dataclasses import dataclass, field
 from datetime import UTC
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from moto.core.utils import utcnow
@@ -192,6 +193,11 @@ def pending(bucket: FakeBucket, store: Store, request: Request) -> Answer:
     """ListMultipartUploads: what was begun and neither completed nor given up, by key and then by time."""
     asked = request.parameters
     prefix, after, after_id = (asked.get(name, "") for name in ("prefix", "key-marker", "upload-id-marker"))
+    encoded = asked.get("encoding-type") == "url"
+
+    def text(key: str) -> str:
+        return quote(key, safe="/-_.~") if encoded else key
+
     most = int(asked["max-uploads"]) if asked.get("max-uploads", "").isdecimal() else 1000
     found = sorted(bucket.multiparts.values(), key=lambda upload: (upload.key_name, store.begun[upload], upload.id))
     found = [upload for upload in found if upload.key_name.startswith(prefix)]
@@ -199,13 +205,15 @@ def pending(bucket: FakeBucket, store: Store, request: Request) -> Answer:
     rest = found[begin:] if begin is not None else [upload for upload in found if not after or upload.key_name > after]
     page = rest[: min(most, 1000)]
     owner = {"ID": "lab", "DisplayName": "lab"}
-    result: dict[str, object] = {"@xmlns": xml.NAMESPACE, "Bucket": bucket.name, "KeyMarker": after}
+    result: dict[str, object] = {"@xmlns": xml.NAMESPACE, "Bucket": bucket.name, "KeyMarker": text(after)}
     result |= {"UploadIdMarker": after_id, "MaxUploads": str(most), "IsTruncated": str(len(rest) > len(page)).lower()}
     if page and len(rest) > len(page):
-        result |= {"NextKeyMarker": page[-1].key_name, "NextUploadIdMarker": page[-1].id}
+        result |= {"NextKeyMarker": text(page[-1].key_name), "NextUploadIdMarker": page[-1].id}
+    if encoded:
+        result["EncodingType"] = "url"
     result["Upload"] = [
         {
-            "Key": upload.key_name,
+            "Key": text(upload.key_name),
             "UploadId": upload.id,
             "Initiator": owner,
             "Owner": owner,

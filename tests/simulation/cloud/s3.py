@@ -131,6 +131,9 @@ class S3:
         self._bucket(bucket, "PutObject").setdefault(key, []).insert(0, made)
         return {"VersionId": made.version, "ETag": etag(body)}
 
+    def delete_object(self, asked: Parameters) -> Parameters:
+        return self.delete_objects({"Bucket": asked["Bucket"], "Delete": {"Objects": [asked]}})
+
     def delete_objects(self, asked: Parameters) -> Parameters:
         name = asked["Bucket"]
         bucket = self._bucket(name, "DeleteObjects")
