@@ -127,7 +127,7 @@ class Allowance:
 def claim_scratch(thing: Description, creation: Creation | None, protected: Collection[str]) -> ScratchClaim:
     """Turn a description into a claim. Raises Refused, saying which witness disagrees.
 
-    `protected` holds the resource ids of the estate's own databases and the names of its own buckets.
+    `protected` holds the resource ids of the estate's own databases and the names of its own buckets, stores included.
     """
     shown = f"{thing.kind} {thing.name} in {thing.region}"
     # Objects are named `bucket/prefix/`: the bucket is what may be protected.

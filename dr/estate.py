@@ -211,6 +211,16 @@ class Estate(Part):
     people: dict[Word, Person] = Field(default_factory=dict)
     applications: dict[Name, Application] = Field(min_length=1)
 
+    @property
+    def stores(self) -> dict[str, str]:
+        """`control` and `evidence` -> the bucket, of those that are in one."""
+        given = {"control": self.control, "evidence": self.evidence}
+        return {
+            key: location.removeprefix("s3://").partition("/")[0]
+            for key, location in given.items()
+            if location.startswith("s3://")
+        }
+
     def site(self, name: SiteName) -> Site:
         return self.sites.primary if name == "primary" else self.sites.recovery
 
@@ -245,18 +255,22 @@ def dangling(estate: Estate) -> list[tuple[tuple[str | int, ...], str]]:
         for asset, bucket in application.buckets.items():
             if bucket.bucket == bucket.copy_:
                 found.append(((*here, "buckets", asset, "copy"), "the copy is the bucket itself"))
-    return found + _production_as_scratch(estate)
+    return found + _kept_as_scratch(estate)
 
 
-def _production_as_scratch(estate: Estate) -> list[tuple[tuple[str | int, ...], str]]:
-    kept = {
-        name
-        for application in estate.applications.values()
-        for bucket in application.buckets.values()
-        for name in (bucket.bucket, bucket.copy_)
-    }
+def _kept_as_scratch(estate: Estate) -> list[tuple[tuple[str | int, ...], str]]:
+    kept = dict.fromkeys(
+        (
+            name
+            for application in estate.applications.values()
+            for bucket in application.buckets.values()
+            for name in (bucket.bucket, bucket.copy_)
+        ),
+        "is protected",
+    )
+    kept |= {name: f"holds {key}" for key, name in estate.stores.items()}
     return [
-        (("sites", name, "scratch", "bucket"), f"{site.scratch.bucket!r} is protected: it cannot be scratch too")
+        (("sites", name, "scratch", "bucket"), f"{bucket!r} {kept[bucket]}: it cannot be scratch too")
         for name, site in (("primary", estate.sites.primary), ("recovery", estate.sites.recovery))
-        if site.scratch and site.scratch.bucket in kept
+        if site.scratch and (bucket := site.scratch.bucket) in kept
     ]

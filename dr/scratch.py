@@ -58,8 +58,8 @@ def claim(aws: Aws, creation: Creation, protected: Collection[str]) -> ScratchCl
 
 
 def protected_by(estate: Estate, records: Iterable[BackupRecord]) -> set[str]:
-    """The resource ids of the estate's databases as its backups recorded them, and every name that the estate gives."""
-    names = {
+    """The resource ids of the estate's databases as its backups recorded them, and the name of all that it keeps."""
+    names = set(estate.stores.values()) | {
         name
         for application in estate.applications.values()
         for name in (

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stories import START
+from stories import ESTATE, START
 
 from dr.claims import (
     TAG_ASSET,
@@ -26,7 +26,9 @@ from dr.claims import (
     tags,
 )
 from dr.errors import Refused
+from dr.estate import Estate
 from dr.planning import run_name
+from dr.scratch import protected_by
 
 RUN = "20261120T021500Z-test-receipts-7f3a"
 NAME = scratch_name(RUN, "receipts-db")
@@ -36,6 +38,16 @@ OBJECTS = f"firedrill-scratch/{RUN}/receipts-documents/"
 MADE_OBJECTS = Creation("objects", OBJECTS, "eu-central-1", RUN, None)
 THING_OBJECTS = Description("objects", OBJECTS, "eu-central-1", None, {})
 PROTECTED = frozenset({"receipts", "db-SOURCE", "receipts-documents-eu-central-1"})
+
+
+def test_the_buckets_of_an_estates_stores_are_protected() -> None:
+    kept = Estate.model_validate(ESTATE | {"control": "s3://ours/control", "evidence": "s3://sealed"})
+    assert {"ours", "sealed"} <= protected_by(kept, [])
+    for bucket in ("ours", "sealed"):
+        name = f"{bucket}/{RUN}/receipts-documents/"
+        thing, made = replace(THING_OBJECTS, name=name), replace(MADE_OBJECTS, name=name)
+        with pytest.raises(Refused, match="it belongs to the estate"):
+            claim_scratch(thing, made, protected_by(kept, []))
 
 
 def test_what_the_journal_created_and_its_tags_confirm_is_claimed() -> None:

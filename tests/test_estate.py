@@ -98,6 +98,13 @@ def test_production_cannot_be_scratch(broken: Broken) -> None:
     assert complaint == f"{where}: 'receipts-documents-eu-central-1' is protected: it cannot be scratch too"
 
 
+@pytest.mark.parametrize("store", ["control", "evidence"])
+def test_a_store_cannot_be_scratch(broken: Broken, store: str) -> None:
+    (complaint,) = broken(f"{store}: .firedrill/{store}", f"{store}: s3://firedrill-scratch-eu-central-1/a/b")
+    where = f"{line_of(' scratch: ')}: sites.recovery.scratch.bucket"
+    assert complaint == f"{where}: 'firedrill-scratch-eu-central-1' holds {store}: it cannot be scratch too"
+
+
 def test_an_asset_belongs_to_one_application() -> None:
     twice = {"first": stories.ESTATE["applications"]["ledgers"], "second": stories.ESTATE["applications"]["ledgers"]}
     estate = Estate.model_validate(stories.ESTATE | {"applications": twice})
