@@ -92,9 +92,8 @@ def _from_outside(step: RestoreDatabase, context: Context, claimed: ScratchClaim
         (seen.resource_id == claimed.resource_id, f"is {seen.resource_id} now, and was {claimed.resource_id}", ""),
         (seen.security_groups == (group.id,), f"is in {', '.join(seen.security_groups) or 'no security group'}", ""),
         (not group.egress, f"may send traffic out by {group.egress} rules of {group.name}", "take the rules away"),
-        # RDS keeps names of groups in lower case, whatever was typed.
         (
-            seen.parameter_group == scratch.parameter_group.lower(),
+            seen.parameter_group == rds.stored(scratch.parameter_group),
             f"has the parameter group {seen.parameter_group}",
             "",
         ),

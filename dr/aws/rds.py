@@ -97,9 +97,14 @@ class ParameterGroup(Fact):
     family: str
 
 
+def stored(name: str) -> str:
+    """A name of an instance or a group as RDS keeps it: in lower case, whatever was typed."""
+    return name.lower()
+
+
 def instance(aws: Aws, region: str, identifier: str, *, role: Role = "observe") -> Instance | None:
-    """The instance of this name, or None when there is none. RDS stores names in lower case."""
-    name = identifier.lower()
+    """The instance of this name, or None when there is none."""
+    name = stored(identifier)
     try:
         answer = aws.look(
             _SERVICE, region, "DescribeDBInstances", f"instance {name}", role=role, DBInstanceIdentifier=name

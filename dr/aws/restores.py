@@ -133,13 +133,17 @@ def _settings(request: RestoreRequest) -> dict[str, Any]:
         "CopyTagsToSnapshot": False,
         "EnableIAMDatabaseAuthentication": False,
     }
-    # Speeds that AWS must be told (io1, io2), or may be told (large gp3): the source's.
-    if source.storage_type.startswith("io") or (
+    return settings | _speeds(source)
+
+
+def _speeds(source: SourceFacts) -> dict[str, int]:
+    """Speeds that AWS must be told (io1, io2), or may be told (large gp3): the source's."""
+    if not source.storage_type.startswith("io") and not (
         source.storage_type == "gp3" and source.allocated_gib >= _GP3_STRIPES_FROM
     ):
-        settings |= {"Iops": source.iops} if source.iops else {}
-        settings |= {"StorageThroughput": source.throughput} if source.throughput else {}
-    return settings
+        return {}
+    speeds = {"Iops": source.iops, "StorageThroughput": source.throughput}
+    return {name: speed for name, speed in speeds.items() if speed}
 
 
 def _restore(
@@ -174,9 +178,9 @@ def _differences(found: Instance, request: RestoreRequest) -> list[str]:
         "master_username": source.master_username,
         "storage_type": source.storage_type,
         "encrypted": source.encrypted,
-        "subnet_group": request.subnet_group,
+        "subnet_group": rds.stored(request.subnet_group),
         "security_groups": (request.security_group_id,),
-        "parameter_group": request.parameter_group,
+        "parameter_group": rds.stored(request.parameter_group),
         "public": False,
         "multi_az": False,
         "deletion_protection": False,
@@ -189,5 +193,8 @@ def _differences(found: Instance, request: RestoreRequest) -> list[str]:
         asked["instance_class"] = request.instance_class
     if request.known_as:
         asked["resource_id"] = request.known_as
+    # Where they were not asked for, RDS chooses.
+    named = {"Iops": "iops", "StorageThroughput": "throughput"}
+    asked |= {named[name]: speed for name, speed in _speeds(source).items()}
     seen = {name: getattr(found, name) for name in asked}
     return [*other_tags(found.tags, request.tags), *other_settings(seen, asked)]

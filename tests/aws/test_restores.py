@@ -1,5 +1,6 @@
 """What a restore says on the wire: every setting whose default is dangerous, each time."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -213,6 +214,29 @@ def test_the_instance_of_an_earlier_attempt_is_adopted(said: tuple[int, str, str
     ours = answer("DescribeDBInstances", **OURS, DBInstanceStatus="available")
     with server(said, ours) as made:
         assert restore_from_snapshot(made.aws(), REGION, REQUEST, POINT).status == "available"
+
+
+def test_rds_keeps_the_names_of_groups_in_lower_case() -> None:
+    """However the estate spells them, what it names is what stands there."""
+    typed = REQUEST.model_copy(update={"subnet_group": "Scratch", "parameter_group": "Scratch-PG15"})
+    with server(TAKEN, answer("DescribeDBInstances", **OURS)) as made:
+        assert restore_from_snapshot(made.aws(), REGION, typed, POINT).parameter_group == "scratch-pg15"
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({"Iops": "12000", "StorageThroughput": "500"}, ""),
+        ({"Iops": "3000", "StorageThroughput": "500"}, "its iops is 3000, not 12000"),
+        ({"Iops": "12000", "StorageThroughput": "125"}, "its throughput is 125, not 500"),
+    ],
+)
+def test_speeds_that_were_asked_for_are_part_of_what_is_adopted(told: dict[str, str], complaint: str) -> None:
+    large = REQUEST.source.model_copy(update={"allocated_gib": 400, "iops": 12000, "throughput": 500})
+    request = REQUEST.model_copy(update={"source": large})
+    expected = pytest.raises(Refused, match=complaint) if complaint else contextlib.nullcontext()
+    with server(TAKEN, answer("DescribeDBInstances", **OURS | told)) as made, expected:
+        restore_from_snapshot(made.aws(), REGION, request, POINT)
 
 
 def test_an_attempt_that_left_nothing_fails_as_it_failed() -> None:
