@@ -220,8 +220,16 @@ def _delete(aws: Aws, region: str, bucket: str, batch: list[dict[str, str]]) -> 
 
 def _delete_alone(aws: Aws, region: str, bucket: str, stored: StoredVersion) -> None:
     about = _shown(bucket, stored.key, stored.version)
-    which = {"Bucket": bucket, "Key": stored.key, "VersionId": stored.version}
-    aws.change("s3", region, "DeleteObject", about, role="scratch", **which)
+    aws.change(
+        "s3",
+        region,
+        "DeleteObject",
+        about,
+        role="scratch",
+        Bucket=bucket,
+        Key=stored.key,
+        VersionId=stored.version,
+    )
 
 
 def _open(aws: Aws, region: str, bucket: str, key: str, version: str | None, role: Role) -> Any:
