@@ -4,7 +4,7 @@ from collections import Counter
 
 from dr import facts
 from dr.aws import ec2, rds
-from dr.baselines import baseline_for
+from dr.baselines import NoBaseline, baseline_for
 from dr.claims import ScratchClaim
 from dr.clock import Deadline
 from dr.context import Context
@@ -75,7 +75,7 @@ def _seed(context: Context, asset: str) -> int | None:
     """By which rows are hashed. None where there is no baseline: then no row will be compared."""
     try:
         return baseline_for(context, asset).seed
-    except Unable:
+    except NoBaseline:
         return None
 
 

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from dr import facts
-from dr.baselines import baseline_for
+from dr.baselines import NoBaseline, baseline_for
 from dr.context import Context
-from dr.errors import Unable
 from dr.estate import Assertion
 from dr.isolating import before_first_session
 from dr.plan import LEVEL_OF
@@ -81,5 +80,5 @@ def _maybe(context: Context, asset: str) -> InstanceBaseline | None:
     """The baseline where there is one: some checks can answer without it, and say what they then could not compare."""
     try:
         return baseline_for(context, asset)
-    except Unable:
+    except NoBaseline:
         return None
