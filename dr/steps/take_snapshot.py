@@ -8,7 +8,7 @@ from dr.claims import tags
 from dr.context import Context
 from dr.errors import Unable
 from dr.events import Thing
-from dr.recovery import stamp
+from dr.recovery import SourceFacts, stamp
 from dr.runbook import TakeSnapshot
 from dr.sources import source_login
 from dr.store import keep
@@ -23,6 +23,12 @@ def take_snapshot(step: TakeSnapshot, context: Context) -> None:
     source = rds.instance(context.aws, region, database.instance)
     if source is None:
         raise Unable(f"instance {database.instance} is not in {region}")
+    recorded_of = SourceFacts.model_validate(context.fact(facts.source_of(step.asset))).resource_id
+    if source.resource_id != recorded_of:
+        raise Unable(
+            f"instance {source.identifier} in {region} is {source.resource_id} now; the baseline is of {recorded_of}",
+            hint="it was replaced while this backup was under way: take another one",
+        )
     thing = Thing(kind="snapshot", name=step.snapshot, region=region)
     if context.intended(thing) and _take_over(step, context, source, thing):
         return
