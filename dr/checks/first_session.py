@@ -59,6 +59,19 @@ _EVERY_JOB = "select jobid, active from cron.job order by jobid"
 _STOP_JOBS = "update cron.job set active = false where active"
 
 _SETTINGS = "select name, setting from pg_settings where name = any(%s)"
+_LIBRARIES_OF_OTHERS = """
+select lower(split_part(one, '=', 1)), substr(one, strpos(one, '=') + 1),
+       coalesce('role ' || quote_ident(rolname), 'every role') || ' in '
+           || coalesce('database ' || quote_ident(datname), 'every database')
+  from pg_db_role_setting
+  cross join unnest(setconfig) as one
+  left join pg_roles on pg_roles.oid = setrole
+  left join pg_database on pg_database.oid = setdatabase
+ where lower(split_part(one, '=', 1)) = any(%s)
+   and rolname is distinct from 'rdsadmin' and datname is distinct from 'rdsadmin'
+ order by 1, 3
+"""
+"""What a session of somebody else, or in another database, would load: ours shows only what holds for itself."""
 _PROCESSES = """
 select count(*), count(*) filter (where backend_type is null and usename is distinct from 'rdsadmin'),
        count(*) filter (where backend_type ~* '(logical replication|walsender|cron|pglogical|pgactive|partman)')
@@ -130,6 +143,12 @@ def prove(login_for: Callable[[str], Login], *, first: str) -> dict[str, str]:
         _holds(not hidden_settings, f"it does not show {', '.join(hidden_settings)}", "grant pg_monitor to the owner")
         if wrong := complaints(settings):
             raise Unable(f"the server runs with what it must not: {'; '.join(wrong)}", hint="see its parameter group")
+        given = session.execute(_LIBRARIES_OF_OTHERS, (list(LIBRARIES),)).fetchall()
+        for name, value, whose in given:
+            wrong = complaints({WORKERS: settings[WORKERS], name: value})
+            _holds(
+                not wrong, f"for {whose}, {'; '.join(wrong)}", "`alter role` or `alter database` set it at the source"
+            )
         seen, hidden, acting = _row(session, _PROCESSES)
         _holds(
             seen > 0 and not hidden,
@@ -150,7 +169,7 @@ def prove(login_for: Callable[[str], Login], *, first: str) -> dict[str, str]:
     libraries = settings.get(LIBRARIES[0]) or "none"
     return {
         "workers": f"{WORKERS} is {settings[WORKERS]}",
-        "libraries": f"preloaded: {libraries}",
+        "libraries": f"preloaded: {libraries}; {len(given)} settings of roles or databases add others, all harmless",
         "processes": f"none of {seen} replicates or runs jobs; none of {slots} replication slots is in use",
         "subscriptions": f"none of {subscriptions} is enabled or knows a slot",
         "event triggers": f"none is enabled in {len(counts)} databases, RDS's own apart",

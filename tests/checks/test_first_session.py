@@ -96,9 +96,17 @@ def test_it_switches_everything_off_and_proves_it(scratch: Cluster) -> None:
             "1 cron jobs are active",
         ),
         ("revoke pg_monitor from rds_superuser", "does not show shared_preload_libraries"),
+        (
+            f"alter role {reaching.OWNER} set session_preload_libraries = 'auto_explain', 'pg_tle'",
+            "for role outlets_owner in every database, session_preload_libraries must not hold pg_tle",
+        ),
+        (
+            "alter database outlets set local_preload_libraries = 'own'",
+            "for every role in database outlets, local_preload_libraries must not hold own",
+        ),
         ("alter database outlets allow_connections false", None),
     ],
-    ids=["slot", "trigger", "mapping", "job", "hidden", "closed"],
+    ids=["slot", "trigger", "mapping", "job", "hidden", "library of a role", "library of a database", "closed"],
 )
 def test_whatever_is_left_out_shows(scratch: Cluster, harm: str, complaint: str | None) -> None:
     first_session.disable(entering(scratch), first="app")
@@ -116,6 +124,8 @@ def test_whatever_is_left_out_shows(scratch: Cluster, harm: str, complaint: str 
     finally:
         with enter("postgres") as connection:
             connection.execute("alter database outlets allow_connections true")
+            connection.execute("alter database outlets reset all")
+            connection.execute(f"alter role {reaching.OWNER} reset all".encode())
             connection.execute("grant pg_monitor to rds_superuser with admin option")
 
 
