@@ -17,9 +17,8 @@ import click
 import httpx
 from prefect.settings import get_current_settings
 
-from dr.cli.launch import GRAVEST_FIRST
 from dr.cli.progress import stoppable
-from dr.drill import exit_code
+from dr.cli.several import gravest
 from dr.errors import ExitCode, FiredrillError
 from flows.performing import Performance
 from flows.watching import PATIENCE, aside, tell, under_way
@@ -43,9 +42,8 @@ def perform(begin: Callable[[Flag], Performance], flow: Callable[[], Any]) -> No
             if answers:
                 under_way.set(performance)
                 following = aside(flow)
-            reports = performance.reports.result()
-            codes = [exit_code(report, stopping.is_set()) for report in reports]
-        code = next(code for code in GRAVEST_FIRST if code in codes)
+            outcomes = performance.outcomes.result()
+        code = gravest(outcome.code for outcome in outcomes)
     except FiredrillError as refused:
         click.echo(f"error: {refused}", err=True)
         code = refused.exit_code

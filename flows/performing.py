@@ -12,9 +12,10 @@ from threading import Event as Flag
 from rich.console import Console
 
 from dr.cli.progress import Progress
-from dr.drill import House, carry_out
+from dr.cli.several import Outcome, Planned, perform_each, plan_each
+from dr.drill import House
 from dr.plan import Plan
-from dr.planning import Choice, choose
+from dr.planning import Choice
 from dr.report.model import Report
 from dr.report.terminal import show
 
@@ -24,32 +25,28 @@ Step = tuple[str, "Future[None]"]
 class Performance:
     """One run after the other, from the moment that this is made."""
 
-    def __init__(self, house: House, plans: Sequence[Plan], stopping: Flag) -> None:
+    def __init__(self, house: House, planned: Sequence[Planned], stopping: Flag) -> None:
         self.stopping = stopping
         self.steps: SimpleQueue[Step | None] = SimpleQueue()
         """Each step as it begins, and None after the last."""
         self._house = house
-        self._plans = plans
+        self._planned = planned
         # Not a daemon: whatever becomes of the main thread, the interpreter waits for the teardown.
         with_own_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="performance")
-        self.reports: Future[list[Report]] = with_own_thread.submit(self._perform)
+        self.outcomes: Future[list[Outcome]] = with_own_thread.submit(self._perform)
         """Done when every report is written. Holds the exception when a bug ended the runs."""
         with_own_thread.shutdown(wait=False)
 
-    def _perform(self) -> list[Report]:
-        say = Progress()
-        reports: list[Report] = []
+    def _perform(self) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         try:
-            for plan in self._plans:
-                say(f"{plan.run}: {len(plan.steps)} steps in {plan.region(plan.site)}")
-                report = carry_out(self._house, plan, stopping=self.stopping, say=say, watch=self._watch)
-                show(report, self._house.runs / plan.run, Console())
-                reports.append(report)
-                if self.stopping.is_set():
-                    break
+            for outcome in perform_each(self._house, self._planned, self.stopping, Progress(), self._watch):
+                outcomes.append(outcome)
+                if outcome.folder and isinstance(outcome.ended, Report):
+                    show(outcome.ended, outcome.folder, Console())
         finally:
             self.steps.put(None)
-        return reports
+        return outcomes
 
     def _watch(self, name: str, step: "Future[None]") -> None:
         # Called by the loop right before the step: nothing that could wait or fail may stand here.
@@ -58,4 +55,4 @@ class Performance:
 
 def begin(house: House, names: Sequence[str], prepare: Callable[[Choice], Plan], stopping: Flag) -> Performance:
     """Plan everything that was named, then begin. Raises Refused while nothing has been touched."""
-    return Performance(house, [prepare(choice) for choice in choose(house.estate, names)], stopping)
+    return Performance(house, plan_each(house, names, prepare, Progress()), stopping)

@@ -21,6 +21,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 
+from dr.cli.several import Outcome
 from dr.harmless import shortened
 from dr.report.markdown import markdown
 from dr.report.model import Report
@@ -38,10 +39,11 @@ def follow(begin: Callable[[Flag], Performance]) -> State[None]:
     """The body of a flow: show the performance that is under way, or on a worker, begin it; end in the verdict."""
     performance = under_way.get() or begin(Flag())
     mirror = aside(lambda: _mirror(performance))
-    reports = _outlast(performance)
+    outcomes = _outlast(performance)
+    reports = [outcome.ended for outcome in outcomes if isinstance(outcome.ended, Report)]
     tell(mirror, "the steps of the run", PATIENCE)
     tell(aside(lambda: _publish(reports)), "the report", PATIENCE)
-    return state_of(reports, performance.stopping.is_set())
+    return state_of(outcomes, performance.stopping.is_set())
 
 
 def aside(work: Callable[[], Any]) -> "Future[Any]":
@@ -69,19 +71,19 @@ def tell(outcome: "Future[Any]", what: str, seconds: float) -> None:
             click.echo(f"prefect: did not take {what}: {shortened(str(problem) or repr(problem), 300)}", err=True)
 
 
-def _outlast(performance: Performance) -> list[Report]:
+def _outlast(performance: Performance) -> list[Outcome]:
     """Wait for the end of the last teardown, also when a worker ends the flow: it does so by SIGTERM."""
     stopped: BaseException | None = None
     while True:
         try:
-            wait([performance.reports])
+            wait([performance.outcomes])
             break
         except (TerminationSignal, KeyboardInterrupt) as stop:
             performance.stopping.set()
             stopped = stop
     if stopped is not None:
         raise stopped
-    return performance.reports.result()
+    return performance.outcomes.result()
 
 
 def _mirror(performance: Performance) -> None:
@@ -97,7 +99,7 @@ def _show(performance: Performance, name: str, step: "Future[None]") -> PrefectF
 
     @task(name=name, task_run_name=lambda: name, cache_policy=NO_CACHE, persist_result=False)
     def follow_step() -> State[None]:
-        either: tuple[Future[Any], ...] = (step, performance.reports)
+        either: tuple[Future[Any], ...] = (step, performance.outcomes)
         wait(either, return_when=FIRST_COMPLETED)
         if not step.done():
             return Failed(message="the run ended before this step did")
@@ -117,17 +119,20 @@ def key_of(report: Report) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{report.kind}-{report.application}".lower()).strip("-")
 
 
-def state_of(reports: Sequence[Report], stopped: bool) -> State[None]:
+def state_of(outcomes: Sequence[Outcome], stopped: bool) -> State[None]:
     """How a flow ends: completed only when everything passed."""
-    message = "\n".join(_summary(report) for report in reports)
+    message = "\n".join(_summary(outcome) for outcome in outcomes)
     if stopped:
         return Cancelled(message=f"stopped on request\n{message}")
-    if all(report.verdict == "passed" for report in reports):
+    if all(isinstance(one.ended, Report) and one.ended.verdict == "passed" for one in outcomes):
         return Completed(message=message)
     return Failed(message=message)
 
 
-def _summary(report: Report) -> str:
+def _summary(outcome: Outcome) -> str:
+    report = outcome.ended
+    if not isinstance(report, Report):
+        return f"{outcome.application}: no report: {shortened(report.message, 300)}"
     reasons = "; ".join(shortened(reason, 300) for reason in report.reasons[:REASONS_SHOWN])
     remains = "; scratch remains: `dr sweep` removes it" if report.scratch.remaining else ""
     return f"{report.application}: {report.verdict}{': ' if reasons else ''}{reasons}{remains} ({report.run})"

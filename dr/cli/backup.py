@@ -17,6 +17,10 @@ def command(names: tuple[str, ...], dry_run: bool, estate_file: Path, as_json: b
 
     A baseline is independent truth about the data, read from the source around one whole second while it goes on being
     written to. A restore test compares with it. Without names, everything in the estate is backed up.
+
+    Of several applications, one that cannot be backed up is said to be so and keeps no other from its backup: the exit
+    code is the gravest. --json is then a list, with {"error": {"application", "message", "hint", "exit_code"}} where
+    there is no report.
     """
     from dr.cli.launch import launch
     from dr.drill import enter, prepare_backup

@@ -2,27 +2,21 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 from rich.console import Console
 
 from dr.cli.progress import Progress, stoppable
-from dr.drill import House, carry_out, exit_code
-from dr.errors import ExitCode
+from dr.cli.several import Outcome, gravest, perform_each, plan_each
+from dr.drill import House
+from dr.errors import FiredrillError
 from dr.harmless import ascii_json
 from dr.plan import Plan
-from dr.planning import Choice, choose
+from dr.planning import Choice
 from dr.preview import preview
 from dr.report.model import Report
 from dr.report.terminal import show
-
-GRAVEST_FIRST = (
-    ExitCode.INTERRUPTED,
-    ExitCode.FAILED,
-    ExitCode.INCONCLUSIVE,
-    ExitCode.SCRATCH_REMAINS,
-    ExitCode.PASSED,
-)
 
 
 def launch(
@@ -30,32 +24,36 @@ def launch(
 ) -> None:
     """Plan every application that was named before the first run begins; then perform them one after the other.
 
-    Leaves with the gravest of their exit codes.
+    Leaves with the gravest of their exit codes. As JSON: the document of one application; of several, a list of theirs.
     """
-    plans = [prepare(choice) for choice in choose(house.estate, names)]
-    if dry_run:
-        _print([plan.model_dump(mode="json", by_alias=True) for plan in plans], [preview(p) for p in plans], as_json)
-        return
     progress = Progress()
-    reports: list[Report] = []
-    codes: list[ExitCode] = []
+    planned = plan_each(house, names, prepare, progress)
+    if dry_run:
+        if as_json:
+            _print([_document(one.application, one.plan) for one in planned], of=len(planned))
+        else:
+            click.echo("\n".join(preview(one.plan) for one in planned if isinstance(one.plan, Plan)))
+        problems = [one.plan.exit_code for one in planned if isinstance(one.plan, FiredrillError)]
+        if problems:
+            sys.exit(gravest(problems))
+        return
+    outcomes: list[Outcome] = []
     with stoppable() as stopping:
-        for plan in plans:
-            progress(f"{plan.run}: {len(plan.steps)} steps in {plan.region(plan.site)}")
-            report = carry_out(house, plan, stopping=stopping, say=progress)
-            reports.append(report)
-            codes.append(exit_code(report, stopping.is_set()))
-            if not as_json:
-                show(report, house.runs / plan.run, Console())
-            if stopping.is_set():
-                break
+        for outcome in perform_each(house, planned, stopping, progress):
+            outcomes.append(outcome)
+            if outcome.folder and isinstance(outcome.ended, Report) and not as_json:
+                show(outcome.ended, outcome.folder, Console())
     if as_json:
-        _print([report.model_dump(mode="json", by_alias=True) for report in reports], [], as_json)
-    sys.exit(next(code for code in GRAVEST_FIRST if code in codes))
+        _print([_document(one.application, one.ended) for one in outcomes], of=len(planned))
+    sys.exit(gravest(one.code for one in outcomes))
 
 
-def _print(documents: list[object], texts: list[str], as_json: bool) -> None:
-    if as_json:
-        click.echo(ascii_json(documents[0] if len(documents) == 1 else documents))
-    else:
-        click.echo("\n".join(texts))
+def _document(application: str, what: Plan | Report | FiredrillError) -> Any:
+    if isinstance(what, FiredrillError):
+        error = {"message": what.message, "hint": what.hint, "exit_code": int(what.exit_code)}
+        return {"error": {"application": application, **error}}
+    return what.model_dump(mode="json", by_alias=True)
+
+
+def _print(documents: list[Any], *, of: int) -> None:
+    click.echo(ascii_json(documents if of > 1 else documents[0]))

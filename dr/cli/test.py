@@ -23,6 +23,10 @@ def command(
 
     Database and buckets are restored to one and the same instant, from what the chosen site holds, and compared with
     the baseline that `dr backup` recorded. The scratch environment is removed at the end whatever happens.
+
+    Of several applications, one that cannot be tested is said to be so and keeps no other from its test: the exit code
+    is the gravest. --json is then a list, with {"error": {"application", "message", "hint", "exit_code"}} where there
+    is no report.
     """
     from dr.cli.launch import launch
     from dr.drill import enter, prepare_test

@@ -5,6 +5,8 @@ from threading import Event
 
 import pytest
 
+from dr.drill import exit_code
+from dr.errors import ExitCode, Refused
 from dr.report.model import Report
 from tests.report import report_samples
 
@@ -20,13 +22,28 @@ from tests.report import report_samples
     ids=["passed", "failed", "inconclusive", "stopped"],
 )
 def test_how_a_flow_ends(reports: list[Report], stopped: bool, state: str, said: str) -> None:
+    from dr.cli.several import Outcome
     from flows.watching import state_of
 
-    seen = state_of(reports, stopped)
+    seen = state_of([Outcome(one.application, one, exit_code(one, stopped)) for one in reports], stopped)
     assert seen.name == state
     assert seen.message is not None
     assert said in seen.message
     assert all(report.run in seen.message for report in reports)
+
+
+def test_a_flow_of_which_one_application_could_not_begin_has_failed_and_tells_of_all() -> None:
+    from dr.cli.several import Outcome
+    from flows.watching import state_of
+
+    held = Refused("ledgers/north is held by somebody")
+    passed = report_samples.passed()
+    outcomes = [Outcome("ledgers", held, held.exit_code), Outcome(passed.application, passed, ExitCode.PASSED)]
+    seen = state_of(outcomes, False)
+    assert seen.name == "Failed"
+    assert seen.message is not None
+    assert "ledgers: no report: ledgers/north is held by somebody" in seen.message
+    assert passed.run in seen.message
 
 
 def test_keys_that_prefect_takes() -> None:
