@@ -1,6 +1,5 @@
 """`dr abort RUN`: give up a run whose process died."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -33,6 +32,7 @@ def command(
     from dr.cli.progress import Progress
     from dr.cli.taking_up import found, warn
     from dr.errors import ExitCode
+    from dr.harmless import LINE_LENGTH, ascii_json, shortened
     from dr.resuming import abort
     from dr.scratch import creations
     from dr.timeline import SCRATCH
@@ -51,10 +51,12 @@ def command(
     word = "would be removed" if dry_run else "removed"
     if as_json:
         answer = {"run": stopped.plan.run, word.replace(" ", "_"): scratch, "remaining": remaining, "lasting": lasting}
-        click.echo(json.dumps(answer, indent=2))
+        click.echo(ascii_json(answer))
     else:
         lines = [f"{word}: {one}" for one in scratch] + [f"remains: {one}" for one in remaining]
         lines += [f"lasts, if it came to be: {one}" for one in lasting]
-        click.echo("\n".join([f"{stopped.plan.run}: {'' if dry_run else 'given up'}".rstrip(": "), *lines]))
+        lines = [f"{stopped.plan.run}: {'' if dry_run else 'given up'}".rstrip(": "), *lines]
+        # A shared store's journals are anybody's: a line of this list is a line, whatever a name holds.
+        click.echo("\n".join(shortened(line, LINE_LENGTH) for line in lines))
     if remaining:
         sys.exit(ExitCode.SCRATCH_REMAINS)

@@ -1,6 +1,5 @@
 """`dr iam-policy`: the least IAM policy of each kind of work, from the code's own declarations."""
 
-import json
 from pathlib import Path
 from typing import get_args
 
@@ -51,6 +50,7 @@ def command(role: str | None, part: int, estate_file: Path, as_json: bool) -> No
     buckets that are written to, kms:GenerateDataKey) on it besides: an estate does not name those keys.
     """
     from dr.documents import load_estate
+    from dr.harmless import ascii_json
     from dr.permissions import Work
     from dr.policy import LIMIT, documents, size
 
@@ -59,12 +59,12 @@ def command(role: str | None, part: int, estate_file: Path, as_json: bool) -> No
     if role is None:
         if part != 1:
             raise UsageError("--part is of one role's policy", hint="say --role as well")
-        click.echo(json.dumps(asked, indent=2))
+        click.echo(ascii_json(asked))
     for work, found in asked.items():
         if role and part > len(found):
             raise UsageError(f"--part {part}: the policy for {role} has {len(found)} of them")
         if role:
-            click.echo(json.dumps(found[part - 1], indent=2))
+            click.echo(ascii_json(found[part - 1]))
         if not as_json:
             sizes = ", ".join(str(size(document)) for document in found)
             click.echo(f"{work}: {sizes} of the {LIMIT} characters that a managed policy may have", err=True)

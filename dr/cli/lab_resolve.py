@@ -1,6 +1,5 @@
 """`dr lab resolve`: what a name leads to, as a client of the application would learn it."""
 
-import json
 from pathlib import Path
 
 import click
@@ -8,6 +7,7 @@ import click
 from dr.cli.lab_options import home_option
 from dr.cli.options import json_option
 from dr.errors import ExitCode
+from dr.harmless import ascii_json, visible
 from dr.lab.home import Home
 
 
@@ -34,11 +34,11 @@ def resolve(context: click.Context, name: str, type_: str, fresh: bool, home: Pa
 
     found = asking.ask(life.status(Home.at(home))["dns"], name, type_, fresh=fresh)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(ascii_json(found))
     else:
         source = "the name server" if fresh else "the resolver's cache" if found["cached"] else "the resolver, just now"
         click.echo(f"{found['status']}  {found['name']} {found['type']}  (from {source}, {found['server']})")
         for one in found["answers"]:
-            click.echo(f"  {one['name']}  {one['type']}  {one['value']}  {one['ttl']} s left")
+            click.echo(visible(f"  {one['name']}  {one['type']}  {one['value']}  {one['ttl']} s left"))
     if not found["answers"]:
         context.exit(ExitCode.FAILED)

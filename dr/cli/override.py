@@ -70,6 +70,7 @@ def sign(
     from dr.clock import SystemClock
     from dr.documents import load_estate
     from dr.errors import Refused
+    from dr.harmless import ascii_json
     from dr.recovery import stamp
     from dr.report import shelf
 
@@ -98,5 +99,5 @@ def sign(
     except OSError as problem:
         raise Refused(f"{out}: {problem.strerror}") from problem
     if as_json:
-        click.echo(json.dumps({"override": str(out), **json.loads(text)}))
+        click.echo(ascii_json({"override": str(out), **json.loads(text)}))
     click.echo(f"{out}: {run} may go on without its control store until {stamp(override.expires)}", err=True)

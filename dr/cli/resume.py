@@ -1,6 +1,5 @@
 """`dr resume RUN`: go on with a run whose process died."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -35,6 +34,7 @@ def command(
     from dr.cli.progress import Progress, stoppable
     from dr.cli.taking_up import found, warn
     from dr.drill import exit_code
+    from dr.harmless import LINE_LENGTH, ascii_json, shortened
     from dr.replay import left_to_do
     from dr.report.terminal import show
     from dr.resuming import resume
@@ -51,17 +51,19 @@ def command(
         intents = [f"{one.operation} of {one.thing}" for one in past.open_intents]
         if as_json:
             answer = {"run": plan.run, "estate_changed": stopped.estate_changed, "ending": past.ending}
-            click.echo(json.dumps({**answer, "steps": steps, "open_intents": intents}, indent=2))
+            click.echo(ascii_json({**answer, "steps": steps, "open_intents": intents}))
             return
         lines = [f"{what:12} {name}" for name, what in steps.items()] + [f"to settle    {one}" for one in intents]
-        click.echo("\n".join([plan.run, *lines, "then         teardown, report"]))
+        lines = [plan.run, *lines, "then         teardown, report"]
+        # A shared store's journals are anybody's: a line of this list is a line, whatever a name holds.
+        click.echo("\n".join(shortened(line, LINE_LENGTH) for line in lines))
         return
     with stoppable() as stopping:
         progress(f"{plan.run}: {sum(one != 'done' for one in left.values())} of {len(left)} steps are left")
         report = resume(stopped, stopping=stopping, say=progress)
         code = exit_code(report, stopping.is_set())
     if as_json:
-        click.echo(json.dumps(report.model_dump(mode="json", by_alias=True), indent=2))
+        click.echo(ascii_json(report.model_dump(mode="json", by_alias=True)))
     else:
         show(report, house.runs / plan.run, Console())
     sys.exit(code)

@@ -177,3 +177,38 @@ def test_a_sweep_leaves_the_scratch_of_others_alone(
     assert "DeleteDBInstance" not in asked
     ours = folder is not None or "steps" in changes
     assert code == (ExitCode.SCRATCH_REMAINS if ours else ExitCode.PASSED)
+
+
+@pytest.mark.parametrize("verb", ["resume", "abort"])
+def test_a_strange_journal_is_shown_as_text_to_whoever_takes_it_up(
+    verb: str, estate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anybody who may write to a shared control store may name a step or a thing as they like."""
+    plan = stories.test_plan()
+    names = dict(zip((step.name for step in plan.steps), HOSTILE[:8], strict=False))
+    renamed = tuple(
+        step.model_copy(update={"name": names[step.name], "needs": tuple(names[need] for need in step.needs)})
+        for step in plan.steps
+    )
+    begun = stories.opened(plan.model_copy(update={"steps": renamed}))
+    home = tmp_path / "control" / plan.run
+    home.mkdir()
+    with Journal(home / FILE, stories.HandClock()) as journal:
+        journal.append(begun.model_copy(update={"estate": estate.read_text(), "host": "elsewhere"}))
+        for kind, name in (("instance", "a"), ("snapshot", "b")):
+            for hostile in HOSTILE[:8]:
+                thing = Thing.model_validate({"kind": kind, "name": name + hostile, "region": REGION})
+                journal.append(Intended(operation="Create" + hostile, thing=thing))
+    with server((200, TAGGED, "{}")) as cloud:
+        reached(cloud, tmp_path, monkeypatch)
+        asked = [verb, plan.run, "--take-over", "--dry-run", "--estate", str(estate)]
+        assert run(asked) == ExitCode.PASSED
+        told = capsys.readouterr()
+        assert run([*asked, "--json"]) == ExitCode.PASSED
+    harmless(told.out)
+    harmless(told.err)
+    assert len(told.out.splitlines()) == 1 + (16 if verb == "abort" else len(plan.steps) + 16 + 1)
+    document = capsys.readouterr().out
+    assert document.isascii()
+    assert not UNSAFE.search(document)
+    assert repr(HOSTILE[1])[1:-1] in str(json.loads(document))
