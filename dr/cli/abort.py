@@ -24,12 +24,13 @@ def command(
     any test, each thing only where it is proven to be that run's own. A backup is stopped and what it made is listed:
     nothing of it is deleted. Either way the journal is closed, and the run has its report: inconclusive.
 
-    A run that is still at work is refused: stop it where it runs (Ctrl-C). Leaves with 4 when scratch remains.
+    A run that is still at work is refused: stop it where it runs (Ctrl-C). Leaves with 4 when scratch remains. Ctrl-C
+    here does not cut the removal short: scratch must go first. The code is 130 then.
 
     Where the control store is a bucket that does not answer, --override takes a person's signature instead: see
     `dr override --help`.
     """
-    from dr.cli.progress import Progress
+    from dr.cli.progress import Progress, stoppable
     from dr.cli.taking_up import found, warn
     from dr.errors import ExitCode
     from dr.harmless import LINE_LENGTH, ascii_json, shortened
@@ -41,13 +42,19 @@ def command(
     progress = Progress()
     warn(stopped, progress)
     lasting = [str(thing) for thing in stopped.made() if thing.kind not in SCRATCH]
+    code = ExitCode.PASSED
     if dry_run:
         scratch = [f"{one.kind} {one.name} in {one.region}" for one in creations(stopped.reading)]
         remaining: list[str] = []
     else:
-        report = abort(stopped, say=progress)
+        # A request to stop is heard, and changes nothing: to remove scratch is what any run does when it is stopped.
+        with stoppable("heard: scratch is removed and the journal closed first, then this ends") as stopping:
+            report = abort(stopped, say=progress)
+            code = ExitCode.INTERRUPTED if stopping.is_set() else code
         scratch = [f"{one.kind} {one.name} in {one.region}" for one in report.scratch.removed]
         remaining = [f"{one.kind} {one.name} in {one.region}" for one in report.scratch.remaining]
+        if remaining and not code:
+            code = ExitCode.SCRATCH_REMAINS
     word = "would be removed" if dry_run else "removed"
     if as_json:
         answer = {"run": stopped.plan.run, word.replace(" ", "_"): scratch, "remaining": remaining, "lasting": lasting}
@@ -58,5 +65,5 @@ def command(
         lines = [f"{stopped.plan.run}: {'' if dry_run else 'given up'}".rstrip(": "), *lines]
         # A shared store's journals are anybody's: a line of this list is a line, whatever a name holds.
         click.echo("\n".join(shortened(line, LINE_LENGTH) for line in lines))
-    if remaining:
-        sys.exit(ExitCode.SCRATCH_REMAINS)
+    if code:
+        sys.exit(code)

@@ -27,8 +27,8 @@ class Progress:
 
 
 @contextmanager
-def stoppable() -> Iterator[Flag]:
-    """A flag that Ctrl-C, a termination request or a closed terminal sets.
+def stoppable(heard: str = "stopping: no new step begins, then scratch is removed") -> Iterator[Flag]:
+    """A flag that Ctrl-C, a termination request or a closed terminal sets; `heard` is what the first of them is told.
 
     The run then stops at its next wait, and tears its scratch down. A second request changes nothing but says what is
     going on: scratch holds customers' data and must go first.
@@ -42,7 +42,7 @@ def stoppable() -> Iterator[Flag]:
             sys.stderr.fileno(),
             b"still removing scratch; `dr sweep` finishes this if you kill it\n"
             if stopping.is_set()
-            else b"stopping: no new step begins, then scratch is removed\n",
+            else f"{heard}\n".encode(),
         )
         stopping.set()
 
