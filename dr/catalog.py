@@ -11,22 +11,27 @@ from dr.errors import AwsError, Refused
 from dr.estate import Application, SiteName
 from dr.plan import Plan
 from dr.records import BackupRecord, Limits
-from dr.recovery import RecoveryPoint, RecoveryWindow
+from dr.recovery import RecoveryPoint, RecoveryWindow, in_utc
 from dr.store import Store
+
+LARGEST_HEARTBEAT = 65_536
+"""Bytes. Ours has less than a hundred; but whoever may write to production's bucket may write this object."""
 
 
 def records(store: Store, application: str) -> list[BackupRecord]:
     """Every committed backup of an application. Raises Refused for a record that cannot be read."""
-    found = []
-    for name in store.names(f"backups/{application}/"):
-        try:
-            found.append(BackupRecord.model_validate_json(store.read(name)))
-        except ValidationError as problem:
-            raise Refused(
-                f"control store: {name} in {store.shown} is not a backup record",
-                hint="it was changed or cut short; move it away to go on without that backup",
-            ) from problem
-    return found
+    return [record(store, name) for name in store.names(f"backups/{application}/")]
+
+
+def record(store: Store, name: str) -> BackupRecord:
+    """One committed backup. Raises Refused for a record that cannot be read."""
+    try:
+        return BackupRecord.model_validate_json(store.read(name))
+    except ValidationError as problem:
+        raise Refused(
+            f"control store: {name} in {store.shown} is not a backup record",
+            hint="it was changed or cut short; move it away to go on without that backup",
+        ) from problem
 
 
 def sources(aws: Aws, plan: Plan, application: Application, known: list[BackupRecord]) -> dict[str, str]:
@@ -84,17 +89,20 @@ def points(aws: Aws, region: str, site: SiteName, asset: str, instance: str) -> 
 
 
 def _heartbeat(aws: Aws, region: str, bucket: str, key: str) -> datetime | None:
-    """The moment of the newest heartbeat object in a bucket; None when it has none."""
+    """The moment of the newest heartbeat object in a bucket; None when it has none.
+
+    Raises Refused for an object that is none.
+    """
     try:
-        content = s3.read(aws, region, bucket, key)
+        content = s3.read(aws, region, bucket, key, most=LARGEST_HEARTBEAT)
     except AwsError as problem:
         if problem.code in ("NoSuchKey", "404"):
             return None
         raise
     try:
         moment = datetime.fromisoformat(json.loads(content)["at"])
-    except (ValueError, KeyError, TypeError) as problem:
+        return in_utc(moment) if moment.tzinfo else None
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise Refused(
             f"s3://{bucket}/{key} is not a heartbeat object", hint="does something else write this key?"
         ) from problem
-    return moment if moment.tzinfo else None

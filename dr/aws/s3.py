@@ -99,14 +99,28 @@ def digest(
     return Digest(sha256=sum_.hexdigest(), size=total)
 
 
-def read(aws: Aws, region: str, bucket: str, key: str, version: str | None = None, *, role: Role = "observe") -> bytes:
-    """A small object, whole."""
+def read(
+    aws: Aws,
+    region: str,
+    bucket: str,
+    key: str,
+    version: str | None = None,
+    *,
+    role: Role = "observe",
+    most: int | None = None,
+) -> bytes:
+    """A small object, whole. Raises Refused when it has more bytes than `most`, and reads no more of it."""
     body = _open(aws, region, bucket, key, version, role)
     with calling("s3", "GetObject", _shown(bucket, key, version), region):
         try:
-            return bytes(body.read())
+            content = bytes(body.read(most))
+            # That it ended early, botocore notices at its end only: one look further, where something bounds it.
+            more = most is not None and bool(body.read(1))
         finally:
             body.close()
+    if more:
+        raise Refused(f"s3://{_shown(bucket, key, version)} is larger than {most:,} bytes", hint="who writes it?")
+    return content
 
 
 def bucket_region(aws: Aws, region: str, bucket: str) -> str | None:

@@ -42,11 +42,16 @@ def is_name(text: str) -> bool:
 
 
 def names(root: Path, kind: str | None = None) -> list[str]:
-    """Every run, newest first; `kind` keeps those of one kind."""
-    if not root.is_dir():
-        return []
-    matched = ((_RUN.fullmatch(folder.name), folder) for folder in root.iterdir())
-    found = [match[0] for match, folder in matched if match and kind in (None, match[1]) and folder.is_dir()]
+    """Every run, newest first; `kind` keeps those of one kind. Raises Refused for a folder that cannot be read."""
+    try:
+        if not root.is_dir():
+            return []
+        matched = ((_RUN.fullmatch(folder.name), folder) for folder in root.iterdir())
+        found = [match[0] for match, folder in matched if match and kind in (None, match[1]) and folder.is_dir()]
+    except OSError as problem:
+        raise Refused(
+            f"{root}: cannot list the runs in it: {problem.strerror}", hint="look at the folder's owner and mode"
+        ) from problem
     return sorted(found, reverse=True)
 
 

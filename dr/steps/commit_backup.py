@@ -2,7 +2,7 @@
 
 from pydantic import TypeAdapter
 
-from dr import facts
+from dr import catalog, facts
 from dr.context import Context
 from dr.errors import Refused
 from dr.records import BackupRecord, BucketRecord, DatabaseRecord, Document
@@ -50,7 +50,7 @@ def commit_backup(step: CommitBackup, context: Context) -> None:
         context.store.create(name, record.model_dump_json(by_alias=True).encode())
     except Refused:
         # Of a process of this run that died before it could say so: taken over when it says the same.
-        there = BackupRecord.model_validate_json(context.store.read(name))
+        there = catalog.record(context.store, name)
         if there.model_copy(update={"committed_at": record.committed_at}) != record:
             raise
     context.say(f"committed {name} in the {step.site} site's control store {context.store.shown}")

@@ -166,6 +166,12 @@ def test_no_runs_yet(dr: Callable[..., Result], control: Path) -> None:
         dr("report", "latest")
 
 
+def test_a_folder_that_cannot_be_listed_is_refused(tmp_path: Path) -> None:
+    """Whatever the cause is: whoever runs as root meets no missing permission, but a name that is too long."""
+    with pytest.raises(Refused, match=r"xxx: cannot list the runs in it: File name too long"):
+        names(tmp_path / ("x" * 300))
+
+
 def test_a_report_in_every_form(dr: Callable[..., Result], control: Path, tmp_path: Path) -> None:
     assert dr("report", RUN).stdout == f"{control / RUN / HTML}\n"
     assert json.loads(dr("report", RUN, "--format", "json").stdout)["run"] == RUN

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 from tests.simulation.cloud.account import Account, Stored, refuse
@@ -15,21 +16,12 @@ def etag(content: bytes) -> str:
     return f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
 
 
-class Body:
+class Body(BytesIO):
     """What GetObject hands out to be read."""
 
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def read(self) -> bytes:
-        return self._content
-
     def iter_chunks(self, size: int) -> Iterator[bytes]:
-        for first in range(0, len(self._content), size):
-            yield self._content[first : first + size]
-
-    def close(self) -> None:
-        """Nothing is held open."""
+        while piece := self.read(size):
+            yield piece
 
 
 class S3:
