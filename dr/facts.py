@@ -27,11 +27,6 @@ def snapshot_baseline_of(asset: str) -> str:
     return f"snapshot baseline of {asset}"
 
 
-def snapshot_of(asset: str) -> str:
-    """The ARN of the snapshot that this run took."""
-    return f"snapshot of {asset}"
-
-
 def recovery_point_of(asset: str) -> str:
     """What an asset was restored from, in words for the report."""
     return f"recovery point of {asset}"

@@ -44,10 +44,6 @@ class Wanted:
     """Versions replaced or deleted shortly before the instant, newest first: a row of that moment may name them."""
 
     @property
-    def certain(self) -> bool:
-        return not self.candidates
-
-    @property
     def versions(self) -> tuple[str, ...]:
         """Every version that a restore to the instant has to bring, newest first, without markers."""
         kept = [*self.candidates, *([self.chosen] if self.chosen else []), *self.recent]

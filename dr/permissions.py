@@ -168,7 +168,6 @@ NEEDS: Mapping[Row, tuple[Need, ...]] = {
 
 NOT_CALLED_YET: frozenset[Row] = frozenset(
     {
-        ("rds", "ListTagsForResource", "observe"),
         ("s3", "HeadObject", "observe"),
         ("rds", "DescribeDBInstances", "recover"),
         ("rds", "ModifyDBInstance", "recover"),

@@ -28,7 +28,7 @@ def test_the_newest_of_an_earlier_second_is_chosen() -> None:
     (wanted,) = standing_at([entry("v3", 5), entry("v2", -1), entry("v1", -500)], T)
     assert wanted.chosen is not None
     assert wanted.chosen.version == "v2"
-    assert wanted.certain
+    assert wanted.candidates == ()
     # A row committed just before may still name the version that was replaced a second ago.
     assert wanted.versions == ("v2", "v1")
     (old,) = standing_at([entry("v2", -300), entry("v1", -500)], T)
@@ -37,7 +37,6 @@ def test_the_newest_of_an_earlier_second_is_chosen() -> None:
 
 def test_the_second_of_the_instant_is_ambiguous() -> None:
     (wanted,) = standing_at([entry("v3", 0.7), entry("v2", 0), entry("v1", -90)], T)
-    assert not wanted.certain
     assert [found.version for found in wanted.candidates] == ["v3", "v2"]
     assert wanted.versions == ("v3", "v2", "v1")
 
@@ -55,7 +54,7 @@ def test_a_deleted_key_is_absent_but_its_last_version_may_be_named() -> None:
     assert wanted.versions == ("v1",)
     (perhaps,) = standing_at([entry("d", 0, marker=True), entry("v1", -400)], T)
     assert perhaps.chosen is not None
-    assert not perhaps.certain
+    assert [found.version for found in perhaps.candidates] == ["d"]
 
 
 def test_what_came_later_is_not_there() -> None:

@@ -50,7 +50,7 @@ def test_no_call_without_a_declaration_and_no_declaration_without_a_call() -> No
     [
         ("dr.aws.kms", '"DescribeKey"', '"GetKeyPolicy"', "('kms', 'GetKeyPolicy', 'observe') has no row"),
         ("dr.aws.kms", '"DescribeKey"', '"GetKeyPolicy"', "('kms', 'DescribeKey', 'observe') has a row"),
-        ("dr.steps.take_snapshot", 'role="recover"', 'role="observe"', "('rds', 'CreateDBSnapshot', 'observe') has no"),
+        ("dr.aws.snapshots", 'role="recover"', 'role="observe"', "('rds', 'CreateDBSnapshot', 'observe') has no"),
         ("dr.scratch", 'role="scratch")\n        return', 'role="recover")\n        return', "'recover') is called"),
         ("dr.aws.rds", 'role: Role = "observe") -> Instance', 'role: Role = "recover") -> Instance', "is called"),
         (

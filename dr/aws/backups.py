@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dr.aws import rds
-from dr.aws.clients import Aws, Role
+from dr.aws.clients import Aws
 from dr.errors import AwsError
 from dr.estate import SiteName
 from dr.recovery import RecoveryWindow
@@ -45,9 +45,6 @@ def start_backup_replication(
     source_arn: str,
     kms_key: str | None,
     retention_days: int,
-    tags: Mapping[str, str] | None = None,
-    *,
-    role: Role = "scratch",
 ) -> str:
     """Have automated backups sent to this region from now on, and return the ARN that they have here.
 
@@ -57,15 +54,13 @@ def start_backup_replication(
     if there := sent(aws, region, source_arn):
         return there
     parameters: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
-    if tags:
-        parameters["Tags"] = rds.as_tags(tags)
     try:
         answer = aws.change(
             "rds",
             region,
             "StartDBInstanceAutomatedBackupsReplication",
             f"automated backups of {source_arn}",
-            role=role,
+            role="recover",
             patient=True,
             SourceDBInstanceArn=source_arn,
             BackupRetentionPeriod=retention_days,

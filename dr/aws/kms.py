@@ -10,7 +10,6 @@ class Key(Fact):
     arn: str
     enabled: bool
     state: str
-    multi_region: bool = False
 
 
 def key(aws: Aws, region: str, identifier: str) -> Key | None:
@@ -22,4 +21,4 @@ def key(aws: Aws, region: str, identifier: str) -> Key | None:
             return None
         raise
     state = found.get("KeyState", "Enabled" if found.get("Enabled") else "Disabled")
-    return Key(arn=found["Arn"], enabled=state == "Enabled", state=state, multi_region=found.get("MultiRegion", False))
+    return Key(arn=found["Arn"], enabled=state == "Enabled", state=state)

@@ -1,4 +1,4 @@
-"""Database instances as RDS describes them: look at one, list ours, read events and tags. Nothing here changes one."""
+"""Database instances as RDS describes them: look at one, list ours, read events. Nothing here changes one."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -155,12 +155,6 @@ def events(
         for one in page["Events"]
     ]
     return sorted(found, key=lambda event: event.at)
-
-
-def tags(aws: Aws, region: str, arn: str) -> dict[str, str]:
-    """The tags of an RDS resource."""
-    answer = aws.look(_SERVICE, region, "ListTagsForResource", arn, ResourceName=arn)
-    return read_tags(answer)
 
 
 def subnet_group(aws: Aws, region: str, name: str) -> SubnetGroup | None:

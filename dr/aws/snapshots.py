@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from dr.aws import kms, rds, statuses
 from dr.aws.adoption import insist, other_settings, other_tags, taken_over
-from dr.aws.clients import Aws, Role
+from dr.aws.clients import Aws
 from dr.errors import AwsError, Refused
 from dr.estate import SiteName
 from dr.recovery import Fact, RecoveryPoint
@@ -106,7 +106,6 @@ def create_snapshot(
     tags: Mapping[str, str],
     *,
     resource_id: str | None = None,
-    role: Role = "scratch",
 ) -> Snapshot:
     """Begin to take a snapshot. A repeated request meets the first one: it is adopted if its run and source agree."""
     about = f"snapshot {identifier} of instance {instance}"
@@ -116,7 +115,7 @@ def create_snapshot(
             region,
             "CreateDBSnapshot",
             about,
-            role=role,
+            role="recover",
             DBSnapshotIdentifier=identifier,
             DBInstanceIdentifier=instance,
             Tags=rds.as_tags(tags),
@@ -138,8 +137,6 @@ def copy_snapshot(
     identifier: str,
     kms_key: str | None,
     tags: Mapping[str, str],
-    *,
-    role: Role = "scratch",
 ) -> Snapshot:
     """Begin to copy a snapshot into this region, under a key of this region. Adopts its own earlier copy.
 
@@ -163,7 +160,7 @@ def copy_snapshot(
             region,
             "CopyDBSnapshot",
             about,
-            role=role,
+            role="recover",
             patient=True,
             SourceDBSnapshotIdentifier=source.arn,
             TargetDBSnapshotIdentifier=identifier,

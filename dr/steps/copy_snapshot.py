@@ -32,7 +32,6 @@ def copy_snapshot(step: CopySnapshot, context: Context) -> None:
         step.snapshot,
         lasting.kms_key if source.encrypted else None,
         tags(context.plan.run, step.asset, "backup", None),
-        role="recover",
     )
     context.observe("CopyDBSnapshot", thing, copied.arn)
     arrived = snapshot_available(context, here, step.snapshot, context.deadline(step.timeout))

@@ -38,6 +38,5 @@ def ensure_replication(step: EnsureReplication, context: Context) -> None:
         source.arn,
         lasting.kms_key if source.encrypted else None,
         source.retention_days,
-        role="recover",
     )
     context.observe("StartDBInstanceAutomatedBackupsReplication", thing)

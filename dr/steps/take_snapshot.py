@@ -42,7 +42,6 @@ def take_snapshot(step: TakeSnapshot, context: Context) -> None:
             step.snapshot,
             tags(context.plan.run, step.asset, "backup", None),
             resource_id=source.resource_id,
-            role="recover",
         )
         context.observe("CreateDBSnapshot", thing, taken.arn)
         return _moment(step, context)
