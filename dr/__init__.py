@@ -28,7 +28,8 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     provenance.py           whose journal it is: its plan, and whether that is of this estate
     durations.py            events -> seconds since the first, across processes
     replay.py               events -> what is done, known and open: what another process goes on from
-    timeline.py             events -> spans, critical path, RTA, RPA
+    spans.py                steps as they were performed -> phases, critical path
+    timeline.py             events -> spans, RTA, RPA
     verdict.py              timeline -> verdict, with reasons
 
     what we touch           the only rooms with effects

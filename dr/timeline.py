@@ -1,8 +1,7 @@
-"""What the journal says happened: spans, phases, the critical path, and the measured recovery time and point. Pure."""
+"""What the journal says happened, and the measured recovery time and point. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 from dr.durations import elapsed
 from dr.errors import Refused
@@ -30,45 +29,8 @@ from dr.facts import ASKED_AT, INSTANT, RESTORABLE_AT_START, instant_of, newest_
 from dr.plan import Plan
 from dr.provenance import opening, plan_of
 from dr.recovery import Fact, in_utc, stamp
-from dr.runbook import AnyStep
+from dr.spans import PhaseSpan, Span, critical_path, phases_of
 from dr.verification import Coverage, Finding
-
-PHASES = {
-    "ensure_replication": "prepare",
-    "record_baseline": "record",
-    "record_objects": "record",
-    "take_snapshot": "snapshot",
-    "copy_snapshot": "copy",
-    "prove_window": "prove",
-    "prove_objects": "prove",
-    "commit_backup": "commit",
-    "choose_instant": "choose",
-    "restore_database": "recover",
-    "restore_bucket": "recover",
-    "verify_database": "verify",
-    "verify_bucket": "verify",
-    "verify_references": "verify",
-}
-
-
-class Span(Fact):
-    """One step, from its start to its end. Open-ended when the run died in it; without a start when it never began."""
-
-    step: AnyStep
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    seconds: float | None = None
-    """From its first start to its last end, whatever lay in between."""
-    attempts: int = 0
-    outcome: Literal["done", "errored", "interrupted", "not_reached"] = "not_reached"
-    detail: str = ""
-
-
-class PhaseSpan(Fact):
-    name: str
-    started_at: datetime
-    finished_at: datetime
-    seconds: float
 
 
 class Timeline(Fact):
@@ -184,7 +146,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
             case Remains() | Opened() | Overridden() | Intended() | Observed():
                 pass
     ordered = tuple(spans[step.name] for step in plan.steps)
-    phases = _phases(ordered, begun)
+    phases = phases_of(ordered, begun)
     if teardown:
         seconds = clock[-1] - clock[teardown.n - 1]
         phases = (
@@ -206,7 +168,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
         overridden=tuple(str(entry.body) for entry in entries if isinstance(entry.body, Overridden)),
         spans=ordered,
         phases=phases,
-        critical_path=_critical_path(ordered),
+        critical_path=critical_path(ordered),
         learned=learned,
         findings={asset: tuple(some) for asset, some in findings.items()},
         coverage={asset: one.coverage for asset, one in coverage.items()},
@@ -219,36 +181,6 @@ def read(entries: Sequence[Entry]) -> Timeline:
         rpa_seconds=rpa,
         rpa_explained=explained,
     )
-
-
-def _phases(spans: Sequence[Span], begun: dict[str, float]) -> tuple[PhaseSpan, ...]:
-    phases: dict[str, list[Span]] = {}
-    for span in spans:
-        if span.step.name in begun and span.finished_at:
-            phases.setdefault(PHASES[span.step.action], []).append(span)
-    result = []
-    for name, members in phases.items():
-        start = min(span.started_at for span in members if span.started_at)
-        end = max(span.finished_at for span in members if span.finished_at)
-        result.append(PhaseSpan(name=name, started_at=start, finished_at=end, seconds=(end - start).total_seconds()))
-    return tuple(sorted(result, key=lambda phase: phase.started_at))
-
-
-def _critical_path(spans: Sequence[Span]) -> tuple[str, ...]:
-    """The chain of steps that decided the run's end: from the last end back through the need that ended last."""
-    by_name = {span.step.name: span for span in spans if span.finished_at}
-    path: list[str] = []
-    current = max(by_name.values(), key=_end, default=None)
-    while current:
-        path.append(current.step.name)
-        current = max((by_name[need] for need in current.step.needs if need in by_name), key=_end, default=None)
-    return tuple(reversed(path))
-
-
-def _end(span: Span) -> datetime:
-    if span.finished_at is None:
-        raise ValueError(f"step {span.step.name} has no end")
-    return span.finished_at
 
 
 def _rta(entries: Sequence[Entry], clock: Sequence[float], spans: Sequence[Span]) -> float | None:

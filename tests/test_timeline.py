@@ -25,7 +25,8 @@ from dr.events import (
     StepStarted,
 )
 from dr.recovery import stamp
-from dr.timeline import PHASES, Timeline, read
+from dr.spans import PHASES
+from dr.timeline import Timeline, read
 
 PLAN = stories.test_plan()
 

@@ -18,7 +18,8 @@ from dr.report.model import (
     ScratchLedger,
     ScratchThing,
 )
-from dr.timeline import Span, Timeline, read
+from dr.spans import Span
+from dr.timeline import Timeline, read
 from dr.verdict import judge
 from dr.verification import LEVELS, MEANING, Coverage, Level, depth, not_tested
 
