@@ -18,7 +18,7 @@ import httpx
 from prefect.settings import get_current_settings
 
 from dr.cli.progress import stoppable
-from dr.cli.several import gravest
+from dr.cli.several import before_any_run, gravest
 from dr.errors import ExitCode, FiredrillError
 from flows.performing import Performance
 from flows.watching import PATIENCE, aside, tell, under_way
@@ -38,7 +38,8 @@ def perform(begin: Callable[[Flag], Performance], flow: Callable[[], Any]) -> No
     following: Future[Any] | None = None
     try:
         with stoppable() as stopping:
-            performance = begin(stopping)
+            with before_any_run():
+                performance = begin(stopping)
             if answers:
                 under_way.set(performance)
                 following = aside(flow)

@@ -7,7 +7,7 @@ import click
 from dr.cli.options import estate_option, json_option
 
 
-@click.command(epilog="Example: dr backup receipts")
+@click.command(epilog="\b\nExample:\n  dr backup receipts")
 @click.argument("names", nargs=-1, metavar="[APPLICATION or ASSET]...")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop: nothing is created.")
 @estate_option
@@ -23,7 +23,6 @@ def command(names: tuple[str, ...], dry_run: bool, estate_file: Path, as_json: b
     there is no report.
     """
     from dr.cli.launch import launch
-    from dr.drill import enter, prepare_backup
+    from dr.drill import prepare_backup
 
-    house = enter(estate_file)
-    launch(house, names, lambda choice: prepare_backup(house, choice), dry_run=dry_run, as_json=as_json)
+    launch(estate_file, names, prepare_backup, dry_run=dry_run, as_json=as_json)

@@ -2,14 +2,16 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
 from dr.cli.progress import Progress, stoppable
-from dr.cli.several import Outcome, gravest, perform_each, plan_each
-from dr.drill import House
+from dr.cli.several import Outcome, before_any_run, gravest, perform_each, plan_each
+from dr.drill import House, enter
 from dr.errors import FiredrillError
 from dr.harmless import ascii_json
 from dr.plan import Plan
@@ -20,14 +22,21 @@ from dr.report.terminal import show
 
 
 def launch(
-    house: House, names: Sequence[str], prepare: Callable[[Choice], Plan], *, dry_run: bool, as_json: bool
+    estate_file: Path,
+    names: Sequence[str],
+    prepare: Callable[[House, Choice], Plan],
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Plan every application that was named before the first run begins; then perform them one after the other.
 
     Leaves with the gravest of their exit codes. As JSON: the document of one application; of several, a list of theirs.
     """
     progress = Progress()
-    planned = plan_each(house, names, prepare, progress)
+    with nullcontext() if dry_run else before_any_run():
+        house = enter(estate_file)
+        planned = plan_each(house, names, lambda choice: prepare(house, choice), progress)
     if dry_run:
         if as_json:
             _print([_document(one.application, one.plan) for one in planned], of=len(planned))

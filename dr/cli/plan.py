@@ -1,5 +1,6 @@
 """`dr plan`: the dry run, the very plan that a run would execute."""
 
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -8,7 +9,7 @@ import click
 from dr.cli.options import at_option, depth_option, estate_option, json_option, site_option
 
 
-@click.command(epilog="Example: dr plan receipts --kind backup")
+@click.command(epilog="\b\nExample:\n  dr plan receipts --kind backup")
 @click.argument("names", nargs=-1, metavar="[APPLICATION or ASSET]...")
 @click.option(
     "--kind", type=click.Choice(["test", "backup"]), default="test", show_default=True, help="Which run to plan."
@@ -26,7 +27,7 @@ def command(
     Everything is looked up as for the real run: what is missing or out of reach is refused here already.
     """
     from dr.cli.launch import launch
-    from dr.drill import enter, prepare_backup, prepare_test
+    from dr.drill import prepare_backup, prepare_test
     from dr.estate import SiteName
     from dr.recovery import parse_target
     from dr.verification import LEVELS
@@ -34,15 +35,5 @@ def command(
     target = parse_target(at)
     where = next(name for name in get_args(SiteName) if name == site)
     level = next(level for level in LEVELS if level == depth)
-    house = enter(estate_file)
-
-    if kind == "backup":
-        launch(house, names, lambda choice: prepare_backup(house, choice), dry_run=True, as_json=as_json)
-    else:
-        launch(
-            house,
-            names,
-            lambda choice: prepare_test(house, choice, site=where, target=target, depth=level),
-            dry_run=True,
-            as_json=as_json,
-        )
+    prepare = prepare_backup if kind == "backup" else partial(prepare_test, site=where, target=target, depth=level)
+    launch(estate_file, names, prepare, dry_run=True, as_json=as_json)

@@ -1,12 +1,14 @@
 """One application after the other: what keeps one of them from its run does not keep the others from theirs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
 
 from dr.drill import House, carry_out, exit_code
 from dr.errors import ExitCode, FiredrillError
+from dr.journal import FILE
 from dr.plan import Plan
 from dr.planning import Choice, choose
 from dr.report.model import Report
@@ -22,6 +24,9 @@ GRAVEST_FIRST = (
     ExitCode.PASSED,
 )
 """What is known to be wrong comes before what is not known, and that before what was not even begun."""
+
+
+NOTHING_BEGUN = "nothing was begun"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,16 @@ class Outcome:
     code: ExitCode
     folder: Path | None = None
     """Where the report stands."""
+
+
+@contextmanager
+def before_any_run() -> Iterator[None]:
+    """Whatever is raised in here says that nothing was begun: whoever reads it in an outage need not look."""
+    try:
+        yield
+    except FiredrillError as problem:
+        problem.hint = f"{problem.hint} ({NOTHING_BEGUN})" if problem.hint else NOTHING_BEGUN
+        raise
 
 
 def plan_each(
@@ -84,9 +99,11 @@ def perform_each(
         try:
             report = carry_out(house, one.plan, stopping=stopping, say=say, watch=watch)
         except FiredrillError as problem:
+            begun = (house.runs / one.plan.run / FILE).exists()
             if len(planned) == 1:
-                raise
-            say(f"error: {one.application}: {problem}")
+                with nullcontext() if begun else before_any_run():
+                    raise
+            say(f"error: {one.application}{'' if begun else ' is not begun'}: {problem}")
             yield Outcome(one.application, problem, ExitCode.INTERRUPTED if stopping.is_set() else problem.exit_code)
         else:
             yield Outcome(one.application, report, exit_code(report, stopping.is_set()), house.runs / one.plan.run)

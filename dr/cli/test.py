@@ -1,5 +1,6 @@
 """`dr test`: restore into scratch, verify, measure, tear down."""
 
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -8,7 +9,7 @@ import click
 from dr.cli.options import at_option, depth_option, estate_option, json_option, site_option
 
 
-@click.command(epilog="Examples: dr test receipts    dr test receipts --at 2026-11-20T02:15:00Z --site primary")
+@click.command(epilog="\b\nExamples:\n  dr test receipts\n  dr test receipts --at 2026-11-20T02:15:00Z --site primary")
 @click.argument("names", nargs=-1, metavar="[APPLICATION or ASSET]...")
 @at_option
 @site_option
@@ -29,7 +30,7 @@ def command(
     is no report.
     """
     from dr.cli.launch import launch
-    from dr.drill import enter, prepare_test
+    from dr.drill import prepare_test
     from dr.estate import SiteName
     from dr.recovery import parse_target
     from dr.verification import LEVELS
@@ -37,11 +38,5 @@ def command(
     target = parse_target(at)
     where = next(name for name in get_args(SiteName) if name == site)
     level = next(level for level in LEVELS if level == depth)
-    house = enter(estate_file)
-    launch(
-        house,
-        names,
-        lambda choice: prepare_test(house, choice, site=where, target=target, depth=level),
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    prepare = partial(prepare_test, site=where, target=target, depth=level)
+    launch(estate_file, names, prepare, dry_run=dry_run, as_json=as_json)

@@ -99,6 +99,7 @@ def test_a_region_that_does_not_answer(backed_up: Runner, tmp_path: Path) -> Non
         done = backed_up.lab.dr("test", "receipts", DR_CONNECTION=str(path), timeout=120)
     assert done.returncode == ExitCode.INCONCLUSIVE, done.stderr
     assert "eu-central-1" in done.stderr
+    assert "(nothing was begun)" in done.stderr
     assert "Traceback" not in done.stderr
 
 
