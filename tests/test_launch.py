@@ -1,8 +1,11 @@
 """Before any run is begun: what the command line says then, and how it counts several applications."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import stories
 
@@ -59,3 +62,23 @@ def test_what_is_wrong_outranks_what_is_not_known_and_that_what_was_not_begun() 
     assert gravest([ExitCode.REFUSED, ExitCode.INCONCLUSIVE, ExitCode.FAILED]) == ExitCode.FAILED
     assert gravest([ExitCode.REFUSED, ExitCode.INCONCLUSIVE]) == ExitCode.INCONCLUSIVE
     assert gravest([ExitCode.FAILED, ExitCode.INTERRUPTED]) == ExitCode.INTERRUPTED
+
+
+def leaves(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from leaves(command, *path, name)
+        else:
+            yield (*path, name)
+
+
+def test_every_verb_teaches_by_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    """On a line of its own, not broken: it is there to be copied."""
+    verbs = list(leaves(cli.cli))
+    assert len(verbs) > 15
+    for verb in verbs:
+        cli.run([*verb, "--help"])
+        told = capsys.readouterr().out
+        assert re.search(rf"^ *Examples?:\n +.*\bdr {' '.join(verb)}( |$)", told, re.MULTILINE), told

@@ -8,7 +8,7 @@ import click
 from dr.cli.options import estate_option, json_option, override_option, take_over_option
 
 
-@click.command(epilog="Examples: dr abort latest --dry-run    dr abort 20261120T021500Z-test-receipts-7f3a")
+@click.command(epilog="\b\nExamples:\n  dr abort latest --dry-run\n  dr abort 20261120T021500Z-test-receipts-7f3a")
 @click.argument("run")
 @take_over_option
 @override_option
@@ -24,8 +24,9 @@ def command(
     any test, each thing only where it is proven to be that run's own. A backup is stopped and what it made is listed:
     nothing of it is deleted. Either way the journal is closed, and the run has its report: inconclusive.
 
-    A run that is still at work is refused: stop it where it runs (Ctrl-C). Leaves with 4 when scratch remains. Ctrl-C
-    here does not cut the removal short: scratch must go first. The code is 130 then.
+    A run that is closed, or still at work, is refused, with exit code 3: stop one where it runs (Ctrl-C). Otherwise the
+    code is 0, or 4 when scratch remains. Ctrl-C here does not cut the removal short: scratch must go first, and the
+    code is 130 then.
 
     Where the control store is a bucket that does not answer, --override takes a person's signature instead: see
     `dr override --help`.

@@ -9,7 +9,7 @@ from dr.cli.options import estate_option, json_option
 from dr.errors import UsageError
 
 
-@click.command("iam-policy", epilog="Example: dr iam-policy --role scratch > scratch.json")
+@click.command("iam-policy", epilog="\b\nExample:\n  dr iam-policy --role scratch > scratch.json")
 @click.option(
     "--role",
     type=click.Choice(["observe", "scratch", "recover", "caller"]),

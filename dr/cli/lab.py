@@ -143,7 +143,7 @@ def workload() -> None:
     """
 
 
-@workload.command("start")
+@workload.command("start", epilog="\b\nExample:\n  dr lab workload start")
 @home_option
 def workload_start(home: Path | None) -> None:
     """Start the writer of a seeded lab."""
@@ -153,7 +153,7 @@ def workload_start(home: Path | None) -> None:
     workload_process.start(at.path)
 
 
-@workload.command("stop")
+@workload.command("stop", epilog="\b\nExample:\n  dr lab workload stop")
 @home_option
 def workload_stop(home: Path | None) -> None:
     """Stop the writer; the lab stays up."""

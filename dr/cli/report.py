@@ -8,7 +8,7 @@ from dr.cli.options import estate_option
 from dr.errors import UsageError
 
 
-@click.command("report")
+@click.command("report", epilog="\b\nExamples:\n  dr report latest\n  dr report latest --format md --output summary.md")
 @click.argument("run", required=False)
 @estate_option
 @click.option(
@@ -25,7 +25,10 @@ from dr.errors import UsageError
 def command(
     run: str | None, estate_file: Path, form: str, output: Path | None, *, as_json: bool, print_schema: bool
 ) -> None:
-    """Show the report of RUN: a run's name, a beginning that only it has, or `latest`."""
+    """Show the report of RUN: a run's name, a beginning that only it has, or `latest`.
+
+    The exit code is 0 whatever the verdict, and 3 where there is no report.
+    """
     import json
 
     from dr.documents import load_estate

@@ -8,7 +8,7 @@ import click
 from dr.cli.options import estate_option, json_option, override_option, take_over_option
 
 
-@click.command(epilog="Examples: dr resume latest    dr resume 20261120T021500Z-test-receipts-7f3a --dry-run")
+@click.command(epilog="\b\nExamples:\n  dr resume latest\n  dr resume 20261120T021500Z-test-receipts-7f3a --dry-run")
 @click.argument("run")
 @take_over_option
 @override_option
@@ -26,8 +26,10 @@ def command(
     restored anew); the rest is done by the same loop, and the verdict is earned as by any run. Recovery time still
     counts from the run's first event.
 
-    The run keeps to the estate that it was planned with. Where the file says something else now, that is said. A run
-    that is closed, or still at work, is refused.
+    The run keeps to the estate that it was planned with. Where the file says something else now, that is said.
+
+    A run that is closed, or still at work, is refused: the exit code is 3. Otherwise it is that of the run, as
+    `dr --help` lists them.
     """
     from rich.console import Console
 

@@ -12,13 +12,19 @@ if TYPE_CHECKING:
     from dr.report.shelf import Shelved
 
 
-@click.command("runs")
+@click.command(
+    "runs",
+    epilog="\b\nExamples:\n  dr runs --kind test --limit 5\n  dr runs --json | jq '.runs[].verdict'",
+)
 @estate_option
 @click.option("--kind", type=click.Choice(["backup", "test"]), help="Only runs of this kind.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
 @json_option
 def command(estate_file: Path, kind: str | None, limit: int, *, as_json: bool) -> None:
-    """List the runs of the estate, newest first."""
+    """List the runs of the estate, newest first: how each ended, how deep it proved, how long recovery took.
+
+    The exit code is 0 however they ended.
+    """
     from dr.documents import load_estate
     from dr.harmless import ascii_json, told
     from dr.report import shelf

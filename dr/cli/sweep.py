@@ -9,7 +9,7 @@ import click
 from dr.cli.options import estate_option, json_option
 
 
-@click.command(epilog="Example: dr sweep --dry-run")
+@click.command(epilog="\b\nExamples:\n  dr sweep --dry-run\n  dr sweep")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @estate_option
 @json_option
@@ -18,6 +18,8 @@ def command(dry_run: bool, estate_file: Path, as_json: bool) -> None:
 
     Removes only what a journal here created, whose tags and resource id agree, and that is not part of the estate.
     Everything else that looks like scratch is listed and left alone.
+
+    The exit code is 0, or 4 when something remains that should have gone.
     """
     from dr.cli.progress import Progress
     from dr.drill import enter
