@@ -6,9 +6,12 @@ tell", is corrected in one place.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from threading import Event
+from types import FrameType
 from typing import Any
 
 import click
@@ -73,9 +76,25 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and leave with its exit code. Ctrl-C that nobody else answers is `interrupted`, always."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(given))
+    struck = Event()
+
+    def strike(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        struck.set()
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, strike)
+    try:
+        code = run(given)
+    except Exception:
+        # In the middle of an import, code in C may turn it into an exception of its own.
+        if not struck.is_set():
+            raise
+        code = _interrupted(given)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
