@@ -21,6 +21,8 @@ def in_utc(time: datetime) -> datetime:
     """The same moment in UTC. Raises ValueError for one without a zone, and for one that UTC has no year for."""
     if time.tzinfo is None:
         raise ValueError("a moment without its zone")
+    if time.tzinfo is UTC:
+        return time
     try:
         return time.astimezone(UTC)
     except OverflowError as problem:

@@ -86,13 +86,13 @@ class Baton:
     def __init__(self, chance: Random) -> None:
         self.now = 0.0
         self.effects = 0
-        self.trace: list[str] = []
         self.hidden = ""
         """What differs between two replays, and is left out of the trace."""
         self.at_each: list[Callable[[], None]] = []
         """What the world does by itself, called at every effect."""
+        self._notes: list[tuple[float, str, str, str]] = []
         self._stuck = ""
-        self._chance = chance
+        self._random = chance.random
         self._restless = chance.choice((0.1, 0.5, 1.0))
         """How often the baton is really passed on."""
         self._main = getcurrent()
@@ -112,6 +112,18 @@ class Baton:
         """Which thread has it."""
         return self._holder.name
 
+    @property
+    def trace(self) -> list[str]:
+        """What happened, line by line. Written out for whoever reads it: most stories nobody reads."""
+        return [
+            f"{at:10.3f}  {process:<9} {thread:<8}  {self._shown(what)}" for at, process, thread, what in self._notes
+        ]
+
+    @property
+    def told(self) -> str:
+        """Everything that was noted, as it was."""
+        return "\n".join(note[-1] for note in self._notes)
+
     def effect(self, what: str, *, point: bool = False) -> None:
         """A point at which others may act, and at which the process may die or be stopped. Raises Killed."""
         process = self._holder.process
@@ -125,13 +137,13 @@ class Baton:
             self.kill(what)
         if self.effects > self.LONGEST:
             raise Stuck(f"still going after {self.effects} effects, {self.now:.0f} s")
-        self.now += self._chance.random() * 2 * EFFECT
+        self.now += self._random() * 2 * EFFECT
         for act in self.at_each:
             act()
-        if seconds := process.pauses.get(process.effects):
+        if process.pauses and (seconds := process.pauses.get(process.effects)):
             self.note(f"STOPPED for {seconds:.0f} s at effect {process.effects}: {what}")
             process.stopped_until = self.now + seconds
-        restless = len(self._round) > 1 and self._chance.random() < self._restless
+        restless = len(self._round) > 1 and self._random() < self._restless
         if restless or process.stopped_until > self.now:
             self._pass_on()
             self._live()
@@ -144,8 +156,11 @@ class Baton:
 
     def note(self, what: str) -> None:
         """A line of the trace."""
-        text = what.replace(self.hidden, "") if self.hidden else what
-        self.trace.append(f"{self.now:10.3f}  {self.process.name:<9} {self._holder.name:<8}  {text}")
+        holder = self._holder
+        self._notes.append((self.now, holder.process.name, holder.name, what))
+
+    def _shown(self, what: str) -> str:
+        return what.replace(self.hidden, "") if self.hidden else what
 
     def sleep(self, seconds: float) -> None:
         """Let time pass for this thread."""
@@ -238,7 +253,7 @@ class Baton:
                 later = [(now, self._round[0])]
             self.now = min(at for at, _ in later)
             able = [turn for at, turn in later if at == self.now]
-        turn = able[0] if len(able) == 1 else able[int(self._chance.random() * len(able))]
+        turn = able[0] if len(able) == 1 else able[int(self._random() * len(able))]
         turn.until = None
         self._holder = turn
         return turn

@@ -54,7 +54,7 @@ def of_account(made: "Performance", before: Picture) -> Iterator[str]:
             yield f"{key} was written {len(versions)} times"
     journals = [made.file(plan) for plan in made.plans]
     written = [*journals, *(one.body for versions in kept.values() for one in versions)]
-    written.append("\n".join(made.baton.trace).encode())
+    written.append(made.baton.told.encode())
     if any(secret.encode() in one for secret in account.secrets for one in written):
         yield "a password was written down"
     if all(_clean(made, plan) for plan in made.plans):

@@ -43,6 +43,7 @@ class Performance:
     plans: list[Plan]
     """The run that the story is of; and perhaps another one that wants to act on the same things."""
     wrongs: list[str] = field(default_factory=list)
+    _read: dict[bytes, Reading] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:
@@ -84,7 +85,10 @@ class Performance:
     def reading(self, plan: Plan) -> Reading:
         """A run's journal, from both. Raises Refused where it is damaged."""
         there, here = self.ledger(plan), self.file(plan)
-        return parse(here if here.startswith(there) else there, plan.run)
+        whole = here if here.startswith(there) else there
+        if whole not in self._read:
+            self._read[whole] = parse(whole, plan.run)
+        return self._read[whole]
 
     def told(self) -> str:
         """For whoever has to find out why."""
@@ -138,6 +142,11 @@ def perform(
         if free and kind == "backup" and _one_in(chance, 3):
             rival = chance.random() * 150
         _perform(made, _from(chance), first, free=free, rival=rival, usurped=usurped, then=then)
+    except BaseException as problem:
+        # Whatever it is that nobody expected: who reads of it has to be able to see it again.
+        problem.add_note(f"seed {seed} ({kind}): see `python -m tests.simulation {seed}`")
+        raise
+    else:
         return made
     finally:
         random.setstate(state)

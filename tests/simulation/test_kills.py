@@ -30,11 +30,20 @@ def killed(kind: str, effect: int, then: END, *, torn: bool = False) -> Performa
     return made
 
 
+def turn(number: int, ends: int) -> int:
+    """Which end follows the kill of this number: each in its turn.
+
+    An event has a moment before it and one after it, in turn. An even number of ends begins each round with another
+    one: else half of them would see nothing but the moments before.
+    """
+    return (number + (number // ends if ends % 2 == 0 else 0)) % ends
+
+
 def all_killed(kind: str, effects: Sequence[int], ends: Sequence[END], *, torn: bool = False) -> Counter[str]:
     """Die at each of these, and come to an end in one way after the other."""
     came: Counter[str] = Counter()
     for number, effect in enumerate(effects):
-        then = ends[number % len(ends)]
+        then = ends[turn(number, len(ends))]
         made = killed(kind, effect, then, torn=torn)
         verb = then[0].verb
         came[f"{verb}: {made.report.verdict if made.report else 'nothing to conclude'}"] += 1
@@ -47,6 +56,12 @@ def all_killed(kind: str, effects: Sequence[int], ends: Sequence[END], *, torn: 
             why = resumed.problem.message if resumed.problem else ""
             assert resumed.report or any(one in why for one in NOTHING_TO_DO), (kind, effect, then, str(resumed))
     return came
+
+
+@pytest.mark.parametrize("ends", [2, 3, 4, 5])
+def test_each_end_follows_a_kill_before_an_event_and_one_after_it(ends: int) -> None:
+    seen = {(number % 2, turn(number, ends)) for number in range(2 * ends)}
+    assert len(seen) == 2 * ends
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,7 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.simulation.acts import Cast
+from tests.simulation.baton import Stuck
+from tests.simulation.cloud.door import Door
 from tests.simulation.performance import perform
 
 ROOT = Path(__file__).parent.parent.parent
@@ -28,6 +34,20 @@ def test_two_processes_show_the_same_trace() -> None:
     here = perform(SEEDS[-1]).baton.trace
     assert "\n".join(here) in first
     assert len(here) > 50
+
+
+class Deaf(Door):
+    """Nobody ever comes in."""
+
+    def session(self, *_: object) -> Any:
+        self.baton.wait_for(lambda: False)
+
+
+def test_a_story_that_breaks_off_names_its_seed() -> None:
+    """A run that never ends, a thread that outlives its process, a bug of the simulation: each can be seen again."""
+    with pytest.raises(Stuck) as met:
+        perform(4711, Cast(door=Deaf), kind="backup")
+    assert met.value.__notes__ == ["seed 4711 (backup): see `python -m tests.simulation 4711`"]
 
 
 def replay(seeds: list[str], hashes: str) -> str:

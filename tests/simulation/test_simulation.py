@@ -1,7 +1,5 @@
-"""The product's loop, from many seeds: whatever goes wrong, nothing is lost, leaked, or wrongly deleted."""
+"""The product's loop, where one thing goes wrong: nothing is lost, leaked, or wrongly deleted. (Many: `many.py`.)"""
 
-import os
-from collections import Counter
 from random import Random
 
 import pytest
@@ -12,48 +10,6 @@ from tests.simulation.performance import Performance, perform
 from tests.simulation.troubles import CHANGING, Failure, Troubles
 
 KINDS = ["test", "snapshot", "backup"]
-
-EVERY_DAY = 2000
-PARTS = 4
-SOAK_PARTS, SOAK_PART = 20, 5000
-FIRST = int(os.environ.get("DR_SOAK_SEED", "1")) * 1_000_000
-"""The soak looks at other seeds than every day's tests."""
-
-
-def many(seeds: range) -> Counter[str]:
-    """Perform them all. Fails at the first wrong, and names its seed."""
-    ends: Counter[str] = Counter()
-    for seed in seeds:
-        made = perform(seed)
-        assert not made.wrongs, made.told()
-        ends[end_of(made)] += 1
-        ends.update(act.verb for act in made.stage.acts[1:])
-    return ends
-
-
-def end_of(made: Performance) -> str:
-    return f"{made.kind} {'killed, ' if made.killed else ''}{made.report.verdict if made.report else 'not concluded'}"
-
-
-@pytest.mark.parametrize("part", range(PARTS))
-def test_nothing_is_lost_or_leaked_or_wrongly_deleted(part: int) -> None:
-    size = EVERY_DAY // PARTS
-    ends = many(range(part * size, (part + 1) * size))
-    # A simulation in which nothing ever passes, or nothing is ever gone on with, would show little.
-    for end in ("test passed", "test failed", "snapshot passed", "backup passed", "backup killed, passed"):
-        assert ends[end] >= size // 100, ends
-    for verb in ("begin", "resume", "sweep", "abort", "pre-empt"):
-        assert ends[verb] >= size // 50, ends
-
-
-@pytest.mark.soak(SOAK_PART * 0.04)
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("part", range(SOAK_PARTS))
-def test_a_hundred_thousand_runs(part: int) -> None:
-    """Whole, or as many parts of it as fit the time of a soak."""
-    first = FIRST + part * SOAK_PART
-    ends = many(range(first, first + SOAK_PART))
-    print(f"\n{SOAK_PART} simulated runs from seed {first} on: {dict(ends)}")  # noqa: T201 - figures are what a soak is for
 
 
 def fair(kind: str) -> Performance:

@@ -27,6 +27,7 @@ CHANGING = ("create_", "copy_", "delete_", "modify_", "put_", "restore_", "start
 IN_FLIGHT = 0.3
 """How often a request has left a process that is killed just before its call."""
 ENDPOINT = "http://127.0.0.1:1"
+CREDENTIALS = SimpleNamespace(access_key="simulated")
 
 
 class Door:
@@ -44,7 +45,7 @@ class Door:
         return self
 
     def get_frozen_credentials(self) -> Any:
-        return SimpleNamespace(access_key="simulated")
+        return CREDENTIALS
 
     def client(self, service: str, region_name: str, **_: object) -> "Client":
         return Client(self, service, region_name)
@@ -204,7 +205,11 @@ def _alone(work: Callable[[Any], Any], asked: Mapping[str, Any]) -> None:
         return
 
 
+_TELLING = (
+    *("DBInstanceIdentifier", "TargetDBInstanceIdentifier", "DBSnapshotIdentifier", "DbiResourceId", "Bucket"),
+    *("TargetDBSnapshotIdentifier", "Key", "Prefix", "SecretId", "IfNoneMatch"),
+)
+
+
 def _about(asked: Mapping[str, Any]) -> str:
-    names = ("DBInstanceIdentifier", "TargetDBInstanceIdentifier", "DBSnapshotIdentifier", "DbiResourceId", "Bucket")
-    names += ("TargetDBSnapshotIdentifier", "Key", "Prefix", "SecretId", "IfNoneMatch")
-    return " ".join(str(asked[name]) for name in names if name in asked)
+    return " ".join([str(asked[name]) for name in _TELLING if name in asked])

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -12,6 +13,7 @@ CONTROL = "firedrill-control"
 LEASES = "leases/"
 
 
+@lru_cache(1000)
 def etag(content: bytes) -> str:
     return f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
 
