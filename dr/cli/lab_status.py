@@ -48,7 +48,8 @@ def _tell(found: dict[str, Any]) -> None:
     waiting = sum(found["replication_waiting"].values())
     click.echo(f"\n{waiting} object versions wait for replication")
     for fault in found.get("faults", []):
-        click.echo(f"fault: {fault['name']}  {fault['told']}")
+        met = "" if fault["met"] is None else f"; {fault['met']} so far"
+        click.echo(f"fault: {fault['name']}  {fault['told']}{met}")
 
 
 def _tell_region(found: dict[str, Any], region: str, services: dict[str, str]) -> None:

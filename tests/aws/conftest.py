@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Raw:
         return self._clients[service, region]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Path]:
     """The home of a lab that is up; everything it wrote is gone afterwards."""
     top = Path(tempfile.mkdtemp(prefix="firedrill-aws-", dir="/var/tmp"))
@@ -90,10 +91,14 @@ def lab() -> Iterator[Path]:
         shutil.rmtree(top)
 
 
-def lose_answer(home: Path, region: str, service: str, operation: str, times: int = 1) -> None:
-    """Let the next calls of an operation take effect, and nobody hear of it."""
-    options = {"region": region, "service": service, "operation": operation, "times": times}
+@contextmanager
+def lost_answer(home: Path, region: str, service: str, operation: str) -> Iterator[None]:
+    """The next call of an operation takes effect, and nobody hears of it. Fails where no such call came."""
+    options = {"region": region, "service": service, "operation": operation, "times": 1}
     life.command(Home(home), "inject", {"name": "lost-response", "options": options})
+    yield
+    fault = next(one for one in reversed(life.status(Home(home))["faults"]) if one["options"] == options)
+    assert fault["met"] == 1, fault
 
 
 def _ready(home: Path) -> bool:
@@ -101,7 +106,7 @@ def _ready(home: Path) -> bool:
     return record.exists() and bool(json.loads(record.read_text() or "{}").get("ready"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def raw(lab: Path) -> Raw:
     """The lab with networks, groups, keys and buckets in both regions, and replication from the one to the other."""
     made = Raw(read_connection({"DR_CONNECTION": str(lab / "connection.json")}))
@@ -148,7 +153,7 @@ def _groups_and_keys(raw: Raw, region: str) -> None:
     kms.create_alias(AliasName=KEY, TargetKeyId=key["KeyId"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aws(raw: Raw) -> Aws:
     return Aws(raw.connection, ACCOUNT, environment={})
 

@@ -21,7 +21,7 @@ from dr.errors import AwsError, Refused, Unable
 from dr.estate import SiteName
 from dr.recovery import RecoveryWindow
 
-from .conftest import GROUP, KEY, PRIMARY, RECOVERY, Raw, eventually, lose_answer
+from .conftest import GROUP, KEY, PRIMARY, RECOVERY, Raw, eventually, lost_answer
 
 HERE, THERE = PRIMARY, RECOVERY
 OWNER, PASSWORD = "orders_owner", "production-s-own"
@@ -225,8 +225,8 @@ def test_a_snapshot_its_copy_and_a_restore_from_it(
 
     asked = request(aws, THERE, production, "from-copy")
     # Asked for twice on the wire, because nobody heard the first answer.
-    lose_answer(lab, THERE, "rds", "RestoreDBInstanceFromDBSnapshot")
-    made = restores.restore_from_snapshot(aws, THERE, asked, point)
+    with lost_answer(lab, THERE, "rds", "RestoreDBInstanceFromDBSnapshot"):
+        made = restores.restore_from_snapshot(aws, THERE, asked, point)
     scratch.append(made)
     assert restores.restore_from_snapshot(aws, THERE, asked, copied).resource_id == made.resource_id
     done = settled(aws, THERE, made.identifier)

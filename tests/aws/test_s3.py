@@ -1,6 +1,7 @@
 """Objects and versions, in the lab's S3."""
 
 import hashlib
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from dr.errors import AwsError, Refused, Unable
 from dr.scratch import describe
 from dr.teardown import remove
 
-from .conftest import PRIMARY, RECOVERY, Raw, documents, eventually, lose_answer, scratch
+from .conftest import PRIMARY, RECOVERY, Raw, documents, eventually, lost_answer, scratch
 
 HERE = RECOVERY
 SCRATCH = scratch(HERE)
@@ -139,20 +140,19 @@ def test_a_copy_in_parts_whose_answer_is_lost_is_one_object_of_the_same_bytes(
     client, body, key = raw("s3", HERE), b"p" * (6 * 1024**2), f"lost-{operation}/documents/copy"
     version = client.put_object(Bucket=COPY, Key=operation, Body=body)["VersionId"]
     source = {"Bucket": COPY, "Key": operation, "VersionId": version}
-    lose_answer(lab, HERE, "s3", operation)
-    made = copies.copy_in_parts(
-        aws, HERE, source, len(body), SCRATCH, key, about="a copy", role="scratch", part=5 * 1024**2
-    )
+    with lost_answer(lab, HERE, "s3", operation):
+        made = copies.copy_in_parts(
+            aws, HERE, source, len(body), SCRATCH, key, about="a copy", role="scratch", part=5 * 1024**2
+        )
     (only,) = client.list_object_versions(Bucket=SCRATCH, Prefix=key)["Versions"]
     assert only["VersionId"] == made
     assert client.get_object(Bucket=SCRATCH, Key=key)["Body"].read() == body
     # An upload that was begun twice leaves one behind: the removal of the copy takes it along.
     left = client.list_multipart_uploads(Bucket=SCRATCH, Prefix=key).get("Uploads", [])
     assert len(left) == (operation == "CreateMultipartUpload")
-    if left:
-        lose_answer(lab, HERE, "s3", "AbortMultipartUpload")
-    lose_answer(lab, HERE, "s3", "DeleteObjects")
-    s3.delete_objects(aws, claimed(f"lost-{operation}"))
+    aborted = lost_answer(lab, HERE, "s3", "AbortMultipartUpload") if left else nullcontext()
+    with aborted, lost_answer(lab, HERE, "s3", "DeleteObjects"):
+        s3.delete_objects(aws, claimed(f"lost-{operation}"))
     assert "Versions" not in client.list_object_versions(Bucket=SCRATCH, Prefix=key)
     assert "Uploads" not in client.list_multipart_uploads(Bucket=SCRATCH, Prefix=key)
 

@@ -79,7 +79,7 @@ def test_people_list_inject_and_clear_by_command(home: Home) -> None:
     assert [entry["name"] for entry in listed] == list(CATALOGUE)
     done = dr("inject", "throttle-storm", "--region", RECOVERY, "--service", "kms", "--calls", "2", *at)
     assert (done.returncode, "kms in eu-central-1 is throttled for 2 calls" in done.stderr) == (0, True), done.stderr
-    assert [fault["name"] for fault in life.status(home)["faults"]] == ["throttle-storm"]
+    assert [(fault["name"], fault["met"]) for fault in life.status(home)["faults"]] == [("throttle-storm", 0)]
     assert "cleared throttle-storm" in dr("clear", "all", *at).stderr
     assert life.status(home)["faults"] == []
     assert dr("inject", "earthquake", *at).returncode == 64

@@ -33,6 +33,16 @@ def answers(backed_up: Runner) -> Iterator[Runner]:
     assert backed_up.lab.dr("lab", "fault", "clear", "all").returncode == 0
 
 
+def lost(runner: Runner) -> None:
+    """An answer of each operation that was to lose some has been lost: else nothing was shown.
+
+    It need not be as many as could: whoever asks again for what is there is refused, and may hear it.
+    """
+    met = {fault["options"]["operation"]: fault["met"] for fault in runner.lab.status()["faults"]}
+    assert met
+    assert [operation for operation, times in met.items() if not times] == []
+
+
 def lose(runner: Runner, region: str, service: str, operations: tuple[str, ...], times: int) -> None:
     for operation in operations:
         given = ("--region", region, "--service", service, "--operation", operation, "--times", str(times))
@@ -47,6 +57,7 @@ def test_a_test_whose_answers_are_lost_passes_and_leaves_nothing(answers: Runner
     lose(answers, "eu-central-1", "s3", OF_OBJECTS, 1)
     report = answers.test()
     assert report.verdict == "passed", report.reasons
+    lost(answers)
     assert report.scratch.remaining == ()
     assert answers.leftovers() == []
 
@@ -60,6 +71,7 @@ def test_a_backup_whose_answers_are_lost_is_taken_once(answers: Runner, times: i
     lose(answers, "eu-central-1", "rds", OF_A_BACKUP, times)
     report = answers.backup()
     assert report.verdict == "passed", report.reasons
+    lost(answers)
     for region in ("eu-west-1", "eu-central-1"):
         taken = answers.rds(region).describe_db_snapshots()["DBSnapshots"]
         mine = [one for one in taken if {"Key": "firedrill:run", "Value": report.run} in one["TagList"]]

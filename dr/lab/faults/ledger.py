@@ -18,6 +18,8 @@ class Done:
 
     told: str
     undo: Undo | None = None
+    met: Callable[[], int] | None = None
+    """How many calls it has met so far, where it waits for calls."""
 
 
 Injector = Callable[[dict[str, Any]], Done]
@@ -70,6 +72,7 @@ class Ledger:
                     "name": entry.name,
                     "at": entry.at.isoformat(timespec="seconds"),
                     "told": entry.done.told,
+                    "met": entry.done.met() if entry.done.met else None,
                     "options": {name: value for name, value in entry.options.items() if value is not None},
                 }
                 for entry in self._entries

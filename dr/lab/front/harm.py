@@ -38,7 +38,7 @@ def _lost_response(calls: Calls, given: dict[str, Any]) -> Done:
     rule = Rule(region, service, operation, left=given["times"])
     calls.lose(rule)
     told = f"the responses of the next {given['times']} {operation} in {region} are lost"
-    return Done(told, lambda: calls.forget(rule))
+    return Done(told, lambda: calls.forget(rule), lambda: rule.met)
 
 
 def _throttle_storm(calls: Calls, given: dict[str, Any]) -> Done:
@@ -54,7 +54,7 @@ def _throttle_storm(calls: Calls, given: dict[str, Any]) -> Done:
     length = f"{seconds:g} s" if count is None else f"{count} calls"
     some = "" if share >= 1 else f"{given['percent']} % of "
     told = f"{some}{given['service'] or 'everything'} in {given['region']} is throttled for {length}"
-    return Done(told, lambda: calls.forget(rule))
+    return Done(told, lambda: calls.forget(rule), lambda: rule.met)
 
 
 def _kms_key(given: dict[str, Any]) -> Done:
