@@ -38,7 +38,7 @@ class Leftovers:
         self._clusters: set[int] = set()
         """Put off until the end of the file."""
         self._folders: set[str] = set()
-        """Where the clusters of what a whole session shares may stand."""
+        """Where the clusters of what a whole folder or session shares may stand."""
         self._shared_folders: set[str] = set()
         """Where something may go on until the end of the file."""
 
@@ -50,7 +50,7 @@ class Leftovers:
             started = _pids() - before
             self._of_the_file |= started
             self._shared_folders |= set(_FOLDER.findall(str(made))) if isinstance(made, Path) else set()
-            if fixturedef.scope == "session":
+            if fixturedef.scope in ("package", "session"):
                 self._of_the_session |= started
                 self._folders |= {folder for pid in started if self._ours(pid) for folder in _folders(pid)}
         return made

@@ -35,32 +35,32 @@ def _a_cloud(config: pytest.Config, speed: float) -> Iterator[Cloud]:
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
     with _a_cloud(request.config, SPEED) as one:
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def calm(request: pytest.FixtureRequest) -> Iterator[Cloud]:
     """A cloud whose passing states last long enough to be looked at, however busy the machine is."""
     with _a_cloud(request.config, CALM) as one:
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rds(cloud: Cloud) -> Any:
     """RDS of the primary region."""
     return cloud.client("rds", PRIMARY)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def there(cloud: Cloud) -> Any:
     """RDS of the recovery region."""
     return cloud.client("rds", RECOVERY)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def keys(cloud: Cloud) -> Iterator[dict[str, str]]:
     """A KMS key of our own in each region: its ARN."""
     made: dict[str, str] = {}
@@ -72,7 +72,7 @@ def keys(cloud: Cloud) -> Iterator[dict[str, str]]:
         cloud.client("kms", region).schedule_key_deletion(KeyId=arn.rpartition("/")[2], PendingWindowInDays=7)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def source(cloud: Cloud, rds: Any, keys: dict[str, str]) -> Iterator[Shown]:
     """An encrypted instance that backs itself up, for tests that do not change it. Created under a name in capitals."""
     name = cloud.name("Source")
@@ -93,7 +93,7 @@ def source(cloud: Cloud, rds: Any, keys: dict[str, str]) -> Iterator[Shown]:
     delete(cloud, name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def snapshot(cloud: Cloud, rds: Any, source: Shown) -> Iterator[Shown]:
     """A manual snapshot of the source."""
     name = cloud.name("shot")
