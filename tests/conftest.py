@@ -14,8 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
+from dr import connection
 from tests.leftovers import Leftovers
 from tests.people import ESTATE, SHARED, SUITE, People, under_roles
 
@@ -84,6 +86,7 @@ class Lab:
     """Where the estate of the tests and its control store stand."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Whom its user works as: somebody who may only assume the roles of the estate. None: as the account's owner."""
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def connection(self) -> Path:
@@ -129,6 +132,31 @@ class Lab:
     def status(self) -> Any:
         return self.json("lab", "status")
 
+    def client(self, service: str, region: str) -> Any:
+        """A plain client, as somebody outside the product would use."""
+        if (service, region) not in self._clients:
+            reached = connection.read(self.surroundings())
+            assert reached.credentials
+            self._clients[service, region] = boto3.client(
+                service,
+                region_name=region,
+                endpoint_url=reached.endpoint(service, region),
+                aws_access_key_id=reached.credentials.access_key_id,
+                aws_secret_access_key=reached.credentials.secret_access_key,
+            )
+        return self._clients[service, region]
+
+    def leftovers(self) -> list[str]:
+        """All scratch that can be found in either region, by looking at AWS and not at any journal."""
+        found = []
+        for region in ("eu-west-1", "eu-central-1"):
+            instances = self.client("rds", region).describe_db_instances()["DBInstances"]
+            names = [one["DBInstanceIdentifier"] for one in instances]
+            found += [name for name in names if name.startswith("firedrill-")]
+            listed = self.client("s3", region).list_object_versions(Bucket=f"firedrill-scratch-{region}")
+            found += [one["Key"] for one in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ()))]
+        return found
+
 
 def write_estate(folder: Path, text: str | None = None, *, roles: bool = True) -> Path:
     """The lab's estate under the suite's roles, with a control store below a folder.
@@ -146,6 +174,14 @@ def write_estate(folder: Path, text: str | None = None, *, roles: bool = True) -
 def lab() -> Iterator[Lab]:
     with seeded_lab() as one:
         yield one
+
+
+@pytest.fixture(autouse=True)
+def no_scratch_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test that has to do with the seeded lab, by looking at AWS."""
+    yield
+    if "lab" in request.fixturenames and isinstance(one := request.getfixturevalue("lab"), Lab):
+        assert one.leftovers() == []
 
 
 @contextmanager

@@ -6,11 +6,9 @@ from concurrent.futures import Future
 from threading import Event
 from typing import Any
 
-import boto3
 import psycopg
 import pytest
 
-from dr import connection
 from dr.drill import House, carry_out, enter, prepare_backup, prepare_test
 from dr.planning import Choice, choose
 from dr.recovery import Latest, RestoreTarget
@@ -25,7 +23,6 @@ class Runner:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self._clients: dict[tuple[str, str], Any] = {}
         self.house: House = enter(lab.estate, lab.surroundings())
 
     def choice(self, *names: str) -> Choice:
@@ -59,23 +56,10 @@ class Runner:
 
     def s3(self, region: str = "eu-central-1") -> Any:
         """A plain S3 client, as somebody outside the product would use."""
-        return self._client("s3", region)
+        return self.lab.client("s3", region)
 
     def rds(self, region: str = "eu-central-1") -> Any:
-        return self._client("rds", region)
-
-    def _client(self, service: str, region: str) -> Any:
-        if (service, region) not in self._clients:
-            reached = connection.read(self.lab.surroundings())
-            assert reached.credentials
-            self._clients[service, region] = boto3.client(
-                service,
-                region_name=region,
-                endpoint_url=reached.endpoint(service, region),
-                aws_access_key_id=reached.credentials.access_key_id,
-                aws_secret_access_key=reached.credentials.secret_access_key,
-            )
-        return self._clients[service, region]
+        return self.lab.client("rds", region)
 
     def scratch_instance(self, region: str = "eu-central-1") -> Any:
         """The one scratch instance that stands now, as the lab shows it."""
@@ -93,24 +77,7 @@ class Runner:
             session.execute(sql)
 
     def leftovers(self) -> list[str]:
-        """All scratch that can be found in either region, by looking at AWS and not at any journal."""
-        found = []
-        for region in ("eu-west-1", "eu-central-1"):
-            instances = self.rds(region).describe_db_instances()["DBInstances"]
-            found += [
-                one["DBInstanceIdentifier"] for one in instances if one["DBInstanceIdentifier"].startswith("firedrill-")
-            ]
-            listed = self.s3(region).list_object_versions(Bucket=f"firedrill-scratch-{region}")
-            found += [one["Key"] for one in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ()))]
-        return found
-
-
-@pytest.fixture(autouse=True)
-def no_scratch_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After every test, by looking at AWS."""
-    yield
-    if "runner" in request.fixturenames:
-        assert request.getfixturevalue("runner").leftovers() == []
+        return self.lab.leftovers()
 
 
 def _silent(text: str) -> None:
