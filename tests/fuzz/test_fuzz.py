@@ -1,12 +1,15 @@
 """Whatever stands in a document, it is a value or a refusal: no crash, no hang, no more than 256 MB, for every parser.
 
-3,000 estates, plans and journals; in the soak 2,000 of each kind times `DR_SOAK_COUNT`, 200,000 for the full one.
+3,000 estates, plans and journals; in the soak 200,000 of each kind, in parts of which a short one takes some.
 """
 
+import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +18,9 @@ from tests.fuzz.readers import READERS
 ROOT = Path(__file__).parent.parent.parent
 CASES = {"estate": 3000, "plan": 3000, "journal": 3000, "record": 600, "connection": 600, "report": 600}
 """What people and other programs write, and then what only we do."""
-LONG = 2000 * int(os.environ.get("DR_SOAK_COUNT", "100"))
+LONG = 200_000
+PART = 50
+"""Seconds that a part of them may take."""
 PACE = {"estate": 0.012, "plan": 0.004, "journal": 0.004, "record": 0.003, "connection": 0.003, "report": 0.02}
 """Seconds that a document takes, with what hypothesis itself takes."""
 SEED = int(os.environ.get("DR_SOAK_SEED", "1"))
@@ -40,6 +45,15 @@ def test_a_document_is_a_value_or_a_refusal(kind: str) -> None:
     fuzz(kind, CASES[kind], 1, timeout=280)
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.soak(LONG * PACE[kind])) for kind in READERS])
-def test_two_hundred_thousand_documents_are_values_or_refusals(kind: str) -> None:
-    print("\nsoak,", fuzz(kind, LONG, 1000 * SEED, timeout=20 * LONG * PACE[kind]))  # noqa: T201 - the figure
+def parts() -> Iterator[Any]:
+    """(kind, part, of how many) of the soak."""
+    for kind in READERS:
+        count = math.ceil(LONG * PACE[kind] / PART)
+        yield from (pytest.param(kind, part, count, id=f"{kind}-{part}") for part in range(count))
+
+
+@pytest.mark.soak(PART)
+@pytest.mark.parametrize(("kind", "part", "of"), parts())
+def test_two_hundred_thousand_documents_are_values_or_refusals(kind: str, part: int, of: int) -> None:
+    start = 1000 * SEED + 10 * part
+    print("\nsoak,", fuzz(kind, math.ceil(LONG / of), start, timeout=20 * PART))  # noqa: T201 - the figure

@@ -6,6 +6,7 @@ here, hundreds at random events in the soak; every event of every kind of run in
 """
 
 import json
+import math
 import random
 import signal
 from collections import Counter
@@ -22,7 +23,7 @@ from dr.events import Closed, Opened, Resumed
 from dr.plan import Plan
 from tests.runs.conftest import Runner
 from tests.runs.mortal import Mortal, in_a_bucket, ledger_of
-from tests.runs.soaking import COUNT, SEED, batches, rounds
+from tests.runs.soaking import COUNT, SECONDS, SEED, batches, rounds
 
 RESTORED = "step_finished:restore receipts-documents"
 TEST = (
@@ -205,23 +206,31 @@ def _plan(runner: Runner, run: str) -> Plan:
 @pytest.mark.soak
 @pytest.mark.parametrize(("batch", "size"), batches(2 * COUNT))
 def test_killed_at_any_event_a_run_comes_to_its_right_end(fresh: Runner, batch: int, size: int) -> None:
-    """A random run, killed at random events, each time right before or right after; then resumed, aborted or swept."""
+    """A random run, killed at random events, each time right before or right after; then resumed, aborted or swept.
+
+    So many runs were really killed: where one was over before its event came, another one is begun.
+    """
     chance = random.Random(f"{SEED} resume {batch}")  # noqa: S311 - repeatable, not secret
     assert fresh.backup().verdict == "passed"
     ends = Counter[str]()
+    kills = 0
     for number in rounds(size):
-        verb = chance.choice(["backup", "test"])
-        name = chance.choice(["receipts", "receipts-db"])
-        run = Mortal(fresh)
-        event = 0
-        died = True
-        for death in range(chance.choice([1, 1, 1, 2, 3])):
-            # Later deaths come later in the journal; where the run is over by then, it was not killed.
-            event = chance.randrange(event + 1, event + (70 if death == 0 else 25))
-            died = run.may_die(chance.choice(["before", "after"]), str(event), *((verb, name) if death == 0 else ()))
+        died = False
+        while not died:
+            verb = chance.choice(["backup", "test"])
+            name = chance.choice(["receipts", "receipts-db"])
+            run = Mortal(fresh)
+            event = chance.randrange(1, 70)
+            died = run.may_die(chance.choice(["before", "after"]), str(event), verb, name)
+        kills += 1
+        for _ in range(chance.choice([0, 0, 0, 1, 2])):
+            # Later deaths come later in the journal; where the run is over by then, it was gone on with.
+            event = chance.randrange(event + 1, event + 25)
+            died = run.may_die(chance.choice(["before", "after"]), str(event))
             if not died:
                 break
-        end = chance.choice(["resume", "resume", "resume", "abort", "sweep"]) if died else "none"
+            kills += 1
+        end = chance.choice(["resume", "resume", "resume", "abort", "sweep"]) if died else "resumed already"
         ends[end] += 1
         where = f"{number}: {verb} {name} {run.name}, event {event}, {end}"
         if end == "resume":
@@ -239,5 +248,7 @@ def test_killed_at_any_event_a_run_comes_to_its_right_end(fresh: Runner, batch: 
             assert len(mine) <= (verb == "backup"), where
         committed = [one.run for one in catalog.records(fresh.house.store, "receipts")].count(run.name)
         assert committed == 1 or verb == "test" or end in ("abort", "sweep"), where
+    killed = ends.total()
+    assert killed == size or not math.isinf(SECONDS)
     said = ", ".join(f"{count} {what}" for what, count in sorted(ends.items()))
-    print(f"\nsoak, seed {SEED}, batch {batch}: killed at random events, then: {said}", flush=True)  # noqa: T201
+    print(f"\nsoak, seed {SEED}, batch {batch}: {killed} runs killed {kills} times, then: {said}", flush=True)  # noqa: T201

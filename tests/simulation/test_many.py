@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.many import EVERY_DAY, PART, a_part, many
 
-SOAK_PARTS, SOAK_PART = 20, 5000
+SOAK_PARTS, SOAK_PART = 100, 1000
 FIRST = int(os.environ.get("DR_SOAK_SEED", "1")) * 1_000_000
 """The soak looks at other seeds than every day's tests."""
 
