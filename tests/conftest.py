@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -61,14 +62,21 @@ def _turn(item: pytest.Item) -> int:
 def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A soak that has to fit a time takes those long proofs of a known length that chance picks for a quarter of it.
 
+    One part of each proof comes before a second one of any: what is cut into many parts is not likelier than the rest.
     The others are deselected, and pytest says how many. `tests/runs/test_soak.py` fits itself into the rest.
     """
     left = float(os.environ["DR_SOAK_SECONDS"]) / 4 * WORKERS
     lengths = {one: float(mark.args[0]) for one in items if (mark := one.get_closest_marker("soak")) and mark.args}
     order = sorted(lengths, key=lambda one: one.nodeid)
     random.Random(int(os.environ.get("DR_SOAK_SEED", "1"))).shuffle(order)  # noqa: S311 - repeatable, not secret
-    out: set[pytest.Item] = set()
+    parts: Counter[str] = Counter()
+    turns: dict[pytest.Item, int] = {}
     for one in order:
+        proof = one.nodeid.partition("[")[0]
+        turns[one] = parts[proof]
+        parts[proof] += 1
+    out: set[pytest.Item] = set()
+    for one in sorted(order, key=turns.__getitem__):
         if lengths[one] > left:
             out.add(one)
         else:

@@ -53,7 +53,7 @@ def parts() -> Iterator[Any]:
 
 
 @pytest.mark.soak(PART)
-@pytest.mark.parametrize(("kind", "part", "of"), parts())
+@pytest.mark.parametrize(("kind", "part", "of"), list(parts()))
 def test_two_hundred_thousand_documents_are_values_or_refusals(kind: str, part: int, of: int) -> None:
     start = 1000 * SEED + 10 * part
     print("\nsoak,", fuzz(kind, math.ceil(LONG / of), start, timeout=20 * PART))  # noqa: T201 - the figure
