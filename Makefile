@@ -35,7 +35,8 @@ lint: install
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
-# Long proofs: `make soak COUNT=200 SEED=7`. Figures of the last full one are in docs/measured.md.
+# Long proofs, whole: a hundred backup-and-restore rounds, and so on. `make soak COUNT=15 SEED=7` is a shorter one at a
+# seed of your own. Figures of the last full one are in docs/measured.md.
 soak: install
 	DR_SOAK_COUNT=$(COUNT) DR_SOAK_SEED=$(SEED) $(BIN)/pytest -m soak -n 2 --dist load -rA --timeout 14400 $(ARGS)
 
