@@ -246,8 +246,8 @@ def test_keys_that_no_list_of_keys_can_hold_are_removed_as_well(aws: Aws, raw: R
         client.put_object(Bucket=SCRATCH, Key=key, Body=b"")
         client.delete_object(Bucket=SCRATCH, Key=key)
     assert {stored.key for stored in s3.versions(aws, HERE, SCRATCH, run)} == set(keys)
-    lose_answer(lab, HERE, "s3", "DeleteObject")
-    assert s3.delete_objects(aws, claimed(run)) == 2 * len(keys)
+    with lost_answer(lab, HERE, "s3", "DeleteObject"):
+        assert s3.delete_objects(aws, claimed(run)) == 2 * len(keys)
     assert not s3.stands(aws, HERE, SCRATCH, run)
 
 
