@@ -69,6 +69,9 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     preflight.py            what must hold before a run may begin
     drill.py                one run from estate file to report
     resuming.py             a run whose process died: gone on with, or given up
+    strangers.py            what says of itself that it is scratch
+    over.py                 whether a run is over
+    abandoned.py            what one run left behind
     sweep.py                scratch that nobody looks after any more
 
     outside the house

@@ -71,7 +71,8 @@ _WRITES_TAGS = _s3("PutObjectTagging", "scratch objects")
 
 _OBSERVE: Mapping[tuple[str, str], tuple[Need, ...]] = {
     ("sts", "GetCallerIdentity"): (),
-    ("rds", "DescribeDBInstances"): (_rds("DescribeDBInstances", "source instances"),),
+    # By any name: somebody may have renamed scratch, and what bears a name like scratch is listed.
+    ("rds", "DescribeDBInstances"): (_rds("DescribeDBInstances"),),
     # Listings of everything that an instance's name leads to, whichever ARNs those have.
     ("rds", "DescribeDBSnapshots"): (_rds("DescribeDBSnapshots"),),
     ("rds", "DescribeDBInstanceAutomatedBackups"): (_rds("DescribeDBInstanceAutomatedBackups"),),

@@ -81,6 +81,12 @@ class Inventory:
         here = self.accounts[account]
         if service == "s3":
             return self._s3(here, account, operation, given)
+        if operation == "GetResources":
+            return {"ResourceTagMappingList": [_mapped(region, one) for one in here.databases[region]]}
+        if "DBInstanceIdentifier" not in given:
+            wanted = {value for one in given.get("Filters", ()) for value in one["Values"]}
+            listed = [one for one in here.databases[region] if not wanted or one.resource_id in wanted]
+            return {"DBInstances": [_raw(one) for one in listed]}
         found = here.named(region, given["DBInstanceIdentifier"])
         if found is None:
             raise ClientError({"Error": {"Code": "DBInstanceNotFound", "Message": "none"}}, operation)
@@ -175,6 +181,7 @@ class _Client:
 
 _OPERATIONS = {
     "get_caller_identity": "GetCallerIdentity",
+    "get_resources": "GetResources",
     "describe_db_instances": "DescribeDBInstances",
     "delete_db_instance": "DeleteDBInstance",
     "modify_db_instance": "ModifyDBInstance",
@@ -198,3 +205,8 @@ def _raw(one: Database) -> dict[str, Any]:
         "DBInstanceClass": "db.t4g.medium",
         "TagList": [{"Key": key, "Value": value} for key, value in one.tags.items()],
     }
+
+
+def _mapped(region: str, one: Database) -> dict[str, Any]:
+    tags = [{"Key": key, "Value": value} for key, value in one.tags.items()]
+    return {"ResourceARN": f"arn:aws:rds:{region}:{OURS}:db:{one.name}", "Tags": tags}

@@ -311,4 +311,4 @@ def _thing(kind: Any, name: str) -> Thing:
 
 @cache
 def _opened(run: str) -> Opened:
-    return Opened(run=run, tool="x", host="x", pid=1, plan={})
+    return Opened(run=run, tool="x", host="x", pid=1, plan={"kind": "test"})

@@ -251,6 +251,7 @@ def overridden(incident: Incident) -> tuple[House, Path, bytes]:
 
 def test_what_was_done_meanwhile_is_brought_to_the_control_store_by_the_next_sweep(incident: Incident) -> None:
     with server((200, "application/x-amz-json-1.1", '{"ResourceTagMappingList": []}')) as made:
+        made.without_instances = True
         incident.reach(made.url)
         house, path, known = overridden(incident)
         house.store.create(f"{incident.plan.run}/journal/000001.jsonl", known)
@@ -277,3 +278,37 @@ def test_where_somebody_took_the_run_up_meanwhile_both_journals_are_kept(inciden
     with pytest.raises(Refused, match="went on here under an override, and elsewhere as well"):
         look(house, incident.plan.run, take_over=True)
     assert (path.read_bytes(), Ledger(house.store, incident.plan.run).read()) == (ours, before)
+
+
+LISTED = """<ListBucketResult><IsTruncated>false</IsTruncated>
+<Contents><Key>prefix/{0}/journal/000001.jsonl</Key></Contents>
+<Contents><Key>prefix/{0}/journal/000002.jsonl</Key></Contents>
+<Contents><Key>prefix/{0}/journal.jsonl</Key></Contents>
+<Contents><Key>prefix/2026/journal/000001.jsonl</Key></Contents></ListBucketResult>"""
+
+
+def test_the_runs_of_other_machines_are_listed_from_the_bucket(
+    incident: Incident, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = "20261121T021500Z-test-receipts-beef"
+    with server((200, "application/xml", LISTED.format(away))) as made:
+        incident.reach(made.url)
+        assert cli.run(["runs", "--json"]) == ExitCode.PASSED
+        assert cli.run(["runs", "--kind", "backup"]) == ExitCode.PASSED
+        assert all("prefix=prefix%2F2" in one["path"] for one in made.asked if "list-type" in one["path"])
+    said = capsys.readouterr()
+    document, lines = said.out[: said.out.rindex("}") + 1], said.out[said.out.rindex("}") + 1 :]
+    there, here = json.loads(document)["runs"]
+    assert (there["run"], there["state"]) == (away, "in the control store only: begun on another machine")
+    assert (here["run"], here["state"]) == (incident.plan.run, "unfinished (journal only)")
+    assert incident.plan.run in lines
+    assert away not in lines
+
+
+def test_where_the_bucket_does_not_answer_the_runs_of_this_machine_are_listed(
+    silent: Incident, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["runs"]) == ExitCode.PASSED
+    said = capsys.readouterr()
+    assert silent.plan.run in said.out
+    assert "only runs made from this machine" in said.err

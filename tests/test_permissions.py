@@ -200,7 +200,7 @@ def test_the_caller_does_itself_what_no_role_is_named_for() -> None:
 
 def test_other_parts_of_aws_have_arns_of_their_own() -> None:
     there = {"primary": {"region": "cn-north-1"}, "recovery": {"region": "cn-northwest-1"}}
-    text = json.dumps(documents(estate(sites=there), "observe"))
+    text = json.dumps([documents(estate(sites=there), work) for work in ("observe", "recover")])
     assert "arn:aws-cn:rds:cn-north-1:123456789012:db:receipts" in text
     assert "arn:aws:" not in text
 

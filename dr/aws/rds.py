@@ -117,6 +117,14 @@ def instance(aws: Aws, region: str, identifier: str, *, role: Role = "observe") 
     return next((one for one in found if one.identifier == name), None)
 
 
+def of_resource(aws: Aws, region: str, resource_id: str) -> Instance | None:
+    """The instance of this `DbiResourceId`, whatever its name is by now; None when there is none."""
+    wanted = [{"Name": "dbi-resource-id", "Values": [resource_id]}]
+    pages = aws.pages(_SERVICE, region, "DescribeDBInstances", f"instance {resource_id}", Filters=wanted)
+    found = [read_instance(one, region) for page in pages for one in page["DBInstances"]]
+    return next((one for one in found if one.resource_id == resource_id), None)
+
+
 def instances(aws: Aws, region: str, prefix: str = "") -> list[Instance]:
     """Every instance whose name starts with the prefix."""
     pages = aws.pages(_SERVICE, region, "DescribeDBInstances", f"instances {prefix}*")

@@ -16,3 +16,9 @@ def tagged(aws: Aws, region: str, run: str | None = None) -> list[tuple[str, dic
         for page in pages
         for one in page["ResourceTagMappingList"]
     ]
+
+
+def instance_of(arn: str) -> str:
+    """The name of the DB instance that an ARN is of; empty when it is of anything else."""
+    parts = arn.split(":", 6)
+    return parts[6] if len(parts) == 7 and parts[2] == "rds" and parts[5] == "db" else ""

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def command(estate_file: Path, kind: str | None, limit: int, *, as_json: bool) -> None:
     """List the runs of the estate, newest first: how each ended, how deep it proved, how long recovery took.
 
-    The exit code is 0 however they ended.
+    Where the control store is a bucket, those that were begun on other machines are listed as well: their journals are
+    there, their reports are not. The exit code is 0 however they ended.
     """
     from dr.documents import load_estate
     from dr.harmless import ascii_json, told
@@ -31,19 +32,34 @@ def command(estate_file: Path, kind: str | None, limit: int, *, as_json: bool) -
 
     estate, _ = load_estate(estate_file)
     root = shelf.shelf(estate)
-    every = shelf.names(root, kind)
+    away, silence = _away(estate_file) if "://" in estate.control else ([], "")
+    every = shelf.names(root, kind, away)
     runs = [shelf.look(root, run) for run in every[:limit]]
     if as_json:
-        click.echo(ascii_json({"runs": [_plain(run) for run in runs]}))
+        click.echo(ascii_json({"runs": [_plain(run) for run in runs]} | ({"silence": silence} if silence else {})))
         return
     for line in _lines(runs):
         click.echo(line)
     if not runs:
         click.echo(told(f"no runs in {root}"), err=True)
-    if "://" in estate.control:
-        click.echo(told(f"only runs made from this machine: {estate.control} is not looked through"), err=True)
+    if silence:
+        click.echo(
+            told(f"only runs made from this machine, {estate.control} cannot be looked through: {silence}"), err=True
+        )
     if len(every) > limit:
         click.echo(f"{len(every) - limit} older; --limit {len(every)} lists all", err=True)
+
+
+def _away(estate_file: Path) -> tuple[list[str], str]:
+    """The runs whose journals stand in the estate's bucket; or why nobody can tell."""
+    from dr.drill import enter
+    from dr.errors import FiredrillError
+    from dr.report import shelf
+
+    try:
+        return list(shelf.in_store(enter(estate_file, alone=True).store)), ""
+    except FiredrillError as problem:
+        return [], problem.message
 
 
 def _plain(shelved: "Shelved") -> Mapping[str, Any]:

@@ -16,10 +16,11 @@ from dr.cli.options import estate_option, json_option
 def command(dry_run: bool, estate_file: Path, as_json: bool) -> None:
     """Remove scratch that outlived its run or its expiry: what a killed run left, and what nobody came back for.
 
-    Removes only what a journal here created, whose tags and resource id agree, and that is not part of the estate.
-    Everything else that looks like scratch is listed and left alone.
+    Removes only what a run created by its journal, here or in the control store, whose tags and resource id agree, and
+    that is not part of the estate. Everything else that looks like scratch is listed and left alone.
 
-    The exit code is 0, or 4 when something remains that should have gone.
+    The exit code is 0; or 4 when scratch remains that should have gone; otherwise 2 when something could not be looked
+    at or written down.
     """
     from dr.cli.progress import Progress
     from dr.drill import enter
@@ -37,3 +38,5 @@ def command(dry_run: bool, estate_file: Path, as_json: bool) -> None:
         click.echo("nothing to sweep")
     if any(one.fate == "remains" for one in swept):
         sys.exit(ExitCode.SCRATCH_REMAINS)
+    if any(one.fate in ("could not look", "could not record") for one in swept):
+        sys.exit(ExitCode.INCONCLUSIVE)

@@ -1,17 +1,21 @@
 """The runs that a control folder holds, and which of them somebody means."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dr.errors import Refused
 from dr.estate import Estate
 from dr.journal import FILE, alive
+from dr.ledger import Shelf
 from dr.report.model import Report
 from dr.report.write import JSON, read
 
 _RUN = re.compile(r"\d{8}T\d{6}Z-([a-z]+)-([a-z0-9-]+)-[0-9a-f]{4,16}")
 AWAY = Path(".firedrill") / "runs"
+AFAR = "in the control store only: begun on another machine"
+"""What there is to say of a run of which this machine has no folder."""
 NAMED = 5
 """How many runs a refusal names."""
 
@@ -41,18 +45,32 @@ def is_name(text: str) -> bool:
     return _RUN.fullmatch(text) is not None
 
 
-def names(root: Path, kind: str | None = None) -> list[str]:
-    """Every run, newest first; `kind` keeps those of one kind. Raises Refused for a folder that cannot be read."""
+def names(root: Path, kind: str | None = None, away: Iterable[str] = ()) -> list[str]:
+    """Every run, newest first; `kind` keeps those of one kind. `away`: runs of other machines.
+
+    Raises Refused for a folder that cannot be read.
+    """
     try:
-        if not root.is_dir():
-            return []
-        matched = ((_RUN.fullmatch(folder.name), folder) for folder in root.iterdir())
-        found = [match[0] for match, folder in matched if match and kind in (None, match[1]) and folder.is_dir()]
+        here = [folder.name for folder in root.iterdir() if folder.is_dir()] if root.is_dir() else []
     except OSError as problem:
         raise Refused(
             f"{root}: cannot list the runs in it: {problem.strerror}", hint="look at the folder's owner and mode"
         ) from problem
-    return sorted(found, reverse=True)
+    matched = (_RUN.fullmatch(name) for name in {*here, *away})
+    return sorted((match[0] for match in matched if match and kind in (None, match[1])), reverse=True)
+
+
+def in_store(store: Shelf) -> dict[str, list[str]]:
+    """The runs whose journals a control store keeps for everybody: run -> the names of a journal's parts, in order.
+
+    The name of a run begins with its year, and that of no other document does: only what runs wrote is listed.
+    """
+    found: dict[str, list[str]] = {}
+    for name in store.names("2"):
+        run, _, part = name.partition("/")
+        if part.startswith("journal/") and part.endswith(".jsonl") and is_name(run):
+            found.setdefault(run, []).append(name)
+    return found
 
 
 def look(root: Path, run: str) -> Shelved:
@@ -60,6 +78,8 @@ def look(root: Path, run: str) -> Shelved:
     match = _RUN.fullmatch(run)
     if match is None:
         raise Refused(f"{run}: not the name of a run", hint="`dr runs` lists them")
+    if not (root / run).exists():
+        return Shelved(run, match[1], match[2], None, AFAR)
     if not (root / run / JSON).exists():
         journal = root / run / FILE
         state = "unfinished (no journal)"

@@ -24,6 +24,12 @@ IDENTITY = (
     "<Account>123456789012</Account><Arn>arn:aws:iam::123456789012:user/test</Arn><UserId>U</UserId>"
     "</GetCallerIdentityResult></GetCallerIdentityResponse>",
 )
+NO_INSTANCES = (
+    200,
+    "text/xml",
+    "<DescribeDBInstancesResponse><DescribeDBInstancesResult><DBInstances/></DescribeDBInstancesResult>"
+    "</DescribeDBInstancesResponse>",
+)
 
 
 @dataclass
@@ -38,6 +44,8 @@ class Server:
     """Object metadata that was sent: given back with every answer, while `echo` is set, as S3 would."""
     accounts: dict[str, str] = field(default_factory=dict)
     """access key -> the account that it belongs to, where that is not the estate's."""
+    without_instances: bool = False
+    """Whether DescribeDBInstances is answered by that, whatever is in turn."""
     per_second: float = 0
     """How many calls it takes; those beyond are throttled. 0: all of them."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -97,6 +105,8 @@ def server(*answers: tuple[int, str, str]) -> Iterator[Server]:
                 status, kind, text = IDENTITY
                 key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
                 text = text.replace("123456789012", made.accounts.get(key, "123456789012"))
+            elif made.without_instances and form.get("Action") == "DescribeDBInstances":
+                status, kind, text = NO_INSTANCES
             elif made.overloaded():
                 status, kind, text = refusal("Throttling")
             else:

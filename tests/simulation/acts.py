@@ -10,6 +10,7 @@ from random import Random
 from threading import Event as Flag
 from typing import Literal
 
+from dr.abandoned import Swept
 from dr.aws.clients import Aws
 from dr.documents import Document
 from dr.drill import House, carry_out
@@ -21,7 +22,7 @@ from dr.questions import Questions
 from dr.report.model import Report
 from dr.resuming import abort, look, resume
 from dr.store import BucketStore
-from dr.sweep import Swept, sweep
+from dr.sweep import sweep
 from tests.simulation import scene
 from tests.simulation.baton import Baton, Killed, Process
 from tests.simulation.cloud.account import NUMBER, RECOVERY

@@ -40,6 +40,10 @@ class Rds:
         return found
 
     def describe_db_instances(self, asked: Parameters) -> Parameters:
+        if "DBInstanceIdentifier" not in asked:
+            wanted = {value for one in asked.get("Filters", ()) for value in one["Values"]}
+            here = [one for one in self._region.instances.values() if not one.gone(self._account.now)]
+            return {"DBInstances": [self._shown(one) for one in here if not wanted or one.resource_id in wanted]}
         one = self._instance(asked["DBInstanceIdentifier"], "DescribeDBInstances")
         self._account.looked_at[one.name] = self._account.now
         return {"DBInstances": [self._shown(one)]}
