@@ -26,7 +26,7 @@ class Unread(Door):
         self._reads = 0
 
     def answered(self, answer: dict[str, Any], operation: str) -> dict[str, Any]:
-        if operation == "get_object" and answer["Body"].read() == scene.control_store()[f"{BASELINE}one.json"]:
+        if operation == "get_object" and answer["Body"].getvalue() == scene.control_store()[f"{BASELINE}one.json"]:
             self._reads += 1
             if self._reads == self.which:
                 raise refuse("AccessDenied", "GetObject", 403)

@@ -56,8 +56,9 @@ class CountingDoor(Door):
         return CountingClient(self, service, region_name)
 
 
-@pytest.mark.parametrize("then", [Next("resume", "one"), Next("sweep", "one")], ids=lambda one: one.verb)
-@pytest.mark.parametrize("unforced", [False, True], ids=["full", "cannot be forced"])
+@pytest.mark.parametrize(
+    ("unforced", "then"), [(False, Next("resume", "one")), (True, Next("sweep", "one"))], ids=["full", "unforced"]
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_disk_that_takes_no_more_stops_all_changes(kind: str, unforced: bool, then: Next) -> None:
     lines = len(fair(kind).first.lines)
