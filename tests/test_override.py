@@ -95,13 +95,18 @@ def silent(incident: Incident) -> Iterator[Incident]:
 def test_an_override_ends_a_run_whose_control_store_is_gone_and_is_never_forgotten(
     silent: Incident, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The kill had cut the last line of its journal short: that is dropped, and said."""
     run = silent.plan.run
     override = silent.sign()
+    with (silent.folder / ".firedrill" / "runs" / run / FILE).open("ab") as file:
+        file.write(b'{"n":2,"at":"2026-')
     assert cli.run(["abort", run, "--override", str(override)]) == ExitCode.PASSED
     said = capsys.readouterr().err
     assert f"WARNING: alice lets {run} go on without its control store: INC-4711" in said
     assert "WARNING: no lease" in said
     assert f"the journal of {run} stands on this machine alone" in said
+    assert "cut the journal's last line short: it is dropped" in said
+    assert [event.torn for event in silent.events() if isinstance(event, Resumed)] == [True]
     (event,) = [event for event in silent.events() if isinstance(event, Overridden)]
     assert (event.person, event.reason, len(event.unguarded)) == ("alice", "INC-4711: S3 is down", 3)
     assert "no answer" in event.silence
@@ -109,18 +114,6 @@ def test_an_override_ends_a_run_whose_control_store_is_gone_and_is_never_forgott
     assert cli.run(["report", run, "--format", "json"]) in (ExitCode.PASSED, ExitCode.INCONCLUSIVE)
     report = json.loads(capsys.readouterr().out)
     assert any("alice let it go on without its control store (INC-4711" in one for one in report["reasons"])
-
-
-def test_a_line_that_the_kill_cut_short_is_dropped_and_said(
-    silent: Incident, capsys: pytest.CaptureFixture[str]
-) -> None:
-    override = silent.sign()
-    with (silent.folder / ".firedrill" / "runs" / silent.plan.run / FILE).open("ab") as file:
-        file.write(b'{"n":2,"at":"2026-')
-    assert cli.run(["abort", silent.plan.run, "--override", str(override)]) == ExitCode.PASSED
-    assert "cut the journal's last line short: it is dropped" in capsys.readouterr().err
-    (event,) = [event for event in silent.events() if isinstance(event, Resumed)]
-    assert event.torn
 
 
 def test_whatever_is_wrong_with_an_override_is_refused_before_anything_is_touched(

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
+from botocore.loaders import JSONFileLoader
 
 from dr.aws.codes import expired
 from dr.connection import Connection
@@ -34,7 +36,9 @@ def callers_own(connection: Connection, environment: Mapping[str, str]) -> boto3
             "the connection file names endpoints, but no credentials for them",
             hint="`dr lab up` writes both; or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         )
-    return boto3.Session(profile_name=environment.get("AWS_PROFILE"))
+    session = botocore.session.get_session()
+    session.set_config_variable("profile", environment.get("AWS_PROFILE"))
+    return _made(session)
 
 
 def assumed(arn: str, name: str, sts: Callable[[], Any]) -> boto3.Session:
@@ -51,19 +55,32 @@ def assumed(arn: str, name: str, sts: Callable[[], Any]) -> boto3.Session:
 
     session = botocore.session.get_session()
     session.register_component("credential_provider", CredentialResolver([_Renewed(fetch)]))
-    return boto3.Session(botocore_session=session)
+    return _made(session)
 
 
 def _given(connection: Connection, key: str, secret: str, token: str | None) -> boto3.Session:
-    session = None
+    session = botocore.session.get_session()
     if connection.endpoints:
         # Nothing in the user's own AWS configuration concerns these endpoints, not even a mistake in it.
         nothing = (None, None, os.devnull, None)
         variables = {"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing}
         session = botocore.session.Session(session_vars=variables)
-    return boto3.Session(
-        aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token, botocore_session=session
-    )
+    session.set_credentials(key, secret, token)
+    return _made(session)
+
+
+def _made(session: botocore.session.Session) -> boto3.Session:
+    session.get_component("data_loader").file_loader = _MODELS
+    return boto3.Session(botocore_session=session)
+
+
+class _ReadOnce(JSONFileLoader):
+    """Each session would read the services' models anew, and each role in each region has one: EC2's takes a second."""
+
+    load_file = cache(JSONFileLoader.load_file)
+
+
+_MODELS = _ReadOnce()
 
 
 def hang_into(events: Any, session: boto3.Session) -> None:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ def scratch(region: str) -> str:
     return f"orders-scratch-{region}"
 
 
+@cache
+def _session() -> boto3.Session:
+    """Reading a service's model takes longer than using it."""
+    return boto3.Session()
+
+
 class Raw:
     """Clients that owe nothing to dr.aws: what a test arranges, or checks behind its back, goes through these."""
 
@@ -58,7 +65,7 @@ class Raw:
         if (service, region) not in self._clients:
             keys = self.connection.credentials
             assert keys
-            make: Callable[..., Any] = boto3.Session().client
+            make: Callable[..., Any] = _session().client
             self._clients[service, region] = make(
                 service,
                 region_name=region,

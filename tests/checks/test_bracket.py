@@ -8,7 +8,7 @@ from dr.lab.engine import backup, recovery
 from dr.lab.engine.backup import Base
 from tests.checks.conftest import Source, as_owner, entering, hammered
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def test_clean_restores_never_raise_an_alarm(source: Source) -> None:

@@ -131,6 +131,7 @@ def test_a_stopped_replica_loses_what_came_after_when_it_is_promoted(pair: Pair)
         replicas.stop(world, pair.record)
 
 
+@pytest.mark.soak(15)
 def test_a_restore_of_a_replicas_snapshot_is_no_replica(pair: Pair) -> None:
     client, name = pair.lab.client(RECOVERY), f"{pair.replica}-again"
     pair.write(1)
@@ -145,6 +146,7 @@ def test_a_restore_of_a_replicas_snapshot_is_no_replica(pair: Pair) -> None:
     client.delete_db_snapshot(DBSnapshotIdentifier=name)
 
 
+@pytest.mark.soak(15)
 def test_a_replica_with_fewer_connections_than_its_source_says_why_it_is_down(rds_lab: RdsLab) -> None:
     client = rds_lab.client()
     family = client.describe_db_engine_versions(Engine="postgres")["DBEngineVersions"][0]["DBParameterGroupFamily"]

@@ -50,8 +50,8 @@ def _failed(report: Report, check: str) -> list[Finding]:
             "heartbeat",
             "",
         ),
-        ("alter role receipts_app createdb", "receipts", "roles", ""),
-        ("drop index documents_title", "receipts", "schema", ""),
+        pytest.param("alter role receipts_app createdb", "receipts", "roles", "", marks=LONG),
+        pytest.param("drop index documents_title", "receipts", "schema", "", marks=LONG),
     ],
     ids=[
         "row",
@@ -100,7 +100,9 @@ def _hide(runner: Runner, bucket: str, key: str) -> None:
     runner.s3().delete_object(Bucket=bucket, Key=key)
 
 
-@pytest.mark.parametrize("change", [_delete, _alter, _hide], ids=["deleted", "altered", "hidden"])
+@pytest.mark.parametrize(
+    "change", [_delete, _alter, pytest.param(_hide, marks=LONG)], ids=["deleted", "altered", "hidden"]
+)
 def test_damage_to_an_object_is_found_and_named(backed_up: Runner, change: Callable[[Runner, str, str], None]) -> None:
     touched: list[str] = []
 

@@ -19,13 +19,14 @@ from tests.runs.conftest import Runner
 
 
 @pytest.fixture(scope="session")
-def one_backup(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A control store with one committed backup in it."""
-    folder = tmp_path_factory.mktemp("one-backup")
-    write_estate(folder)
-    report = Runner(replace(lab, folder=folder)).backup()
-    assert report.verdict == "passed", report.reasons
-    return folder / "control"
+def one_backup(backed_up: Runner, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A control store with one committed backup in it: the newest one."""
+    control = tmp_path_factory.mktemp("one-backup") / "control"
+    for name in ("backups", "baselines"):
+        shutil.copytree(backed_up.lab.folder / "control" / name, control / name)
+    for older in sorted((control / "backups" / "receipts").iterdir())[:-1]:
+        older.unlink()
+    return control
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_an_assertion_that_cannot_run(backed_up: Runner, tmp_path: Path) -> None
         1,
     )
     estate = write_estate(tmp_path, text.replace(".firedrill/control", str(backed_up.lab.folder / "control")))
-    done = backed_up.lab.dr("test", "receipts", "--estate", str(estate), "--json")
+    done = backed_up.lab.dr("test", "receipts-db", "--estate", str(estate), "--json")
     assert done.returncode == ExitCode.INCONCLUSIVE, done.stderr
     assert "broken" in json.dumps(json.loads(done.stdout)["reasons"])
 

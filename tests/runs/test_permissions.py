@@ -36,11 +36,10 @@ def people(backed_up: Runner) -> People:
     return People(backed_up.lab, "responder", control)
 
 
-def test_a_backup_and_a_test_pass_under_three_narrow_roles(people: People) -> None:
+def test_a_backup_into_a_bucket_passes_under_three_narrow_roles(people: People) -> None:
+    """Its leases and its ledger are written under the roles too. (The suite's other runs have a folder, and roles.)"""
     backup = people.dr("backup", "receipts")
     assert backup.returncode == ExitCode.PASSED, backup.stdout + backup.stderr
-    test = people.dr("test", "receipts")
-    assert test.returncode == ExitCode.PASSED, test.stdout + test.stderr
     swept = people.dr("sweep")
     assert swept.returncode == ExitCode.PASSED, swept.stdout + swept.stderr
 

@@ -35,10 +35,15 @@ def test_the_primary_site_restores_from_its_own_backups(backed_up: Runner) -> No
     assert backed_up.leftovers() == []
 
 
-def test_one_asset_alone_says_what_was_left_out(backed_up: Runner) -> None:
+def test_one_asset_alone_says_what_was_left_out_and_is_looked_back_at(backed_up: Runner) -> None:
     report = backed_up.test(None, "receipts-documents")
     assert report.verdict == "passed", report.reasons
     assert any("receipts-db" in text for text in report.not_tested)
+    runs = json.dumps(json.loads(backed_up.lab.dr("runs", "--json").stdout))
+    assert report.run in runs
+    assert json.loads(backed_up.lab.dr("report", report.run, "--format", "json").stdout)["run"] == report.run
+    assert "<testsuite" in backed_up.lab.dr("report", report.run, "--format", "junit").stdout
+    assert backed_up.lab.dr("report", "nonsense").returncode == 3
 
 
 def test_the_plan_names_everything_and_creates_nothing(backed_up: Runner) -> None:
@@ -48,12 +53,3 @@ def test_the_plan_names_everything_and_creates_nothing(backed_up: Runner) -> Non
     assert {path.name for path in backed_up.house.runs.iterdir()} == before
     assert "creates instance firedrill-" in backed_up.lab.dr("plan", "receipts").stdout
     assert "creates snapshot firedrill-" in backed_up.lab.dr("plan", "receipts", "--kind", "backup").stdout
-
-
-def test_looking_back(backed_up: Runner) -> None:
-    report = backed_up.test(None, "receipts-documents")
-    runs = json.dumps(json.loads(backed_up.lab.dr("runs", "--json").stdout))
-    assert report.run in runs
-    assert json.loads(backed_up.lab.dr("report", report.run, "--format", "json").stdout)["run"] == report.run
-    assert "<testsuite" in backed_up.lab.dr("report", report.run, "--format", "junit").stdout
-    assert backed_up.lab.dr("report", "nonsense").returncode == 3
