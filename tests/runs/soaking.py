@@ -14,8 +14,8 @@ SECONDS = float(os.environ.get("DR_SOAK_SECONDS", "inf"))
 BATCH = 20
 SETTING_UP = 40.0
 """Seconds that a lab and its seed may take."""
-SAMPLE = 2
-"""Batches of each proof that a short soak takes."""
+SAMPLE = 2 if SECONDS > 400 else 1
+"""Batches of each proof that a short soak takes: a very short one would spend its time on setting labs up."""
 PROOFS = 4
 """How many there are: three in `test_soak.py`, and the runs that are killed and gone on with."""
 OURS = 0.75
