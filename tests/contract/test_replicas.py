@@ -244,8 +244,9 @@ def promoted(site: Site) -> Iterator[tuple[str, list[str], psycopg.Connection]]:
     statuses = [answer["DBInstanceStatus"]]
 
     def done() -> bool:
-        statuses.append(databases.look(site.cloud, name, RECOVERY)["DBInstanceStatus"])
-        return statuses[-1] == "available" and "rebooting" in statuses
+        one = databases.look(site.cloud, name, RECOVERY)
+        statuses.append(one["DBInstanceStatus"])
+        return statuses[-1] == "available" and "ReadReplicaSourceDBInstanceIdentifier" not in one
 
     try:
         site.cloud.until(done, f"{name} promoted")
@@ -261,7 +262,10 @@ Promoted = tuple[str, list[str], psycopg.Connection]
 @pytest.mark.behaviour("RDS-PROMOTE-REBOOTS")
 def test_promotion_reboots_and_ends_every_session(promoted: Promoted) -> None:
     _, statuses, session = promoted
-    assert statuses.index("modifying") < statuses.index("rebooting")
+    # The reboot is short: whoever looks on a slow day may see what comes before it and after it, and no more.
+    order = ["modifying", "rebooting", "backing-up", "available"]
+    assert list(dict.fromkeys(statuses)) == [one for one in order if one in statuses]
+    assert {"modifying", "available"} <= set(statuses)
     with pytest.raises(psycopg.OperationalError):
         session.execute("select 1")
 
