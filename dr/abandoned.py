@@ -135,7 +135,7 @@ def _deal(broom: Broom, creation: Creation, reading: Reading, allowance: Allowan
             every = max(0.2, 10 / house.connection.time_scale)
             remove(house.aws, creation, broom.protected, allowance, clock, deadline, every)
     except FiredrillError as problem:
-        yield Swept(shown, run, "remains", str(problem))
+        yield Swept(shown, run, "remains", problem.message)
     else:
         yield Swept(shown, run, "removed", "its run is over")
 

@@ -178,5 +178,6 @@ def _praise(timeline: Timeline) -> str:
     if timeline.plan.kind == "backup":
         return "every step was done, and the copies were seen in the recovery site"
     answers = sum(len(findings) for findings in timeline.findings.values())
-    again = f"; gone on with {timeline.resumed} times after a kill" if timeline.resumed else ""
+    deaths = "its process died" if timeline.resumed == 1 else f"{timeline.resumed} of its processes died"
+    again = f"; gone on with after {deaths}" if timeline.resumed else ""
     return f"every expected check answered: {answers} findings, none of them bad{again}"

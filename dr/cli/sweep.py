@@ -33,7 +33,8 @@ def command(dry_run: bool, estate_file: Path, as_json: bool) -> None:
         click.echo(ascii_json({"swept": [asdict(one) for one in swept]}))
     for one in swept if not as_json else ():
         # Tags are anybody's: a line of this list is a line, whatever they hold.
-        click.echo(shortened(f"{one.fate}: {one.thing} ({one.run}): {one.reason}", LINE_LENGTH))
+        of_run = f" ({one.run})" if one.run else ""
+        click.echo(shortened(f"{one.fate}: {one.thing}{of_run}: {one.reason}", LINE_LENGTH))
     if not swept and not as_json:
         click.echo("nothing to sweep")
     if any(one.fate == "remains" for one in swept):
