@@ -45,8 +45,8 @@ def kept_in(text: str, bucket: str) -> str:
 class People:
     """A user who may do nothing but assume three roles, and an estate that names the roles."""
 
-    def __init__(self, lab: Lab, name: str, control: str) -> None:
-        """`control`: the bucket that is their control store, whether or not it exists yet."""
+    def __init__(self, lab: Lab, name: str, control: str | None = None) -> None:
+        """`control`: the bucket that is their control store, whether or not it exists yet; None: the lab's folder."""
         self.lab = lab
         self.name = name
         self._control = control
@@ -93,7 +93,8 @@ class People:
     @property
     def estate(self) -> str:
         """The lab's estate, with these roles and a control store of their own."""
-        text = kept_in(under_roles(ESTATE.read_text(), self.name), self._control)
+        text = under_roles(ESTATE.read_text(), self.name)
+        text = kept_in(text, self._control) if self._control else text
         path = self.lab.folder / f"{self.name}.yaml"
         path.write_text(text.replace(".firedrill/", f"{self.lab.folder}/"), encoding="utf-8")
         return str(path)

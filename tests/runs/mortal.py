@@ -61,14 +61,19 @@ class Mortal:
         return {"args": command, "env": surroundings, "cwd": self._cwd, "text": True}
 
 
-def in_a_bucket(runner: Runner, folder: Path) -> Path:
-    """The lab's estate with a bucket for a control store, in which the backups stand that the folder knows."""
-    runner.s3().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    runner.s3().put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+def fill(runner: Runner, bucket: str) -> None:
+    """Make a bucket that is a control store, with the backups that the folder knows."""
+    runner.s3().create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    runner.s3().put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     store = runner.house.store
     for prefix in ("backups/", "baselines/"):
         for name in store.names(prefix):
-            runner.s3().put_object(Bucket=BUCKET, Key=f"prefix/{name}", Body=store.read(name))
+            runner.s3().put_object(Bucket=bucket, Key=f"prefix/{name}", Body=store.read(name))
+
+
+def in_a_bucket(runner: Runner, folder: Path) -> Path:
+    """The lab's estate with a bucket for a control store, in which the backups stand that the folder knows."""
+    fill(runner, BUCKET)
     estate = folder / "estate.yaml"
     location = f"control: {runner.lab.folder}/control"
     text = runner.lab.estate.read_text()

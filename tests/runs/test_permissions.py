@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError
 from dr.errors import ExitCode
 from tests.people import KINDS, People
 from tests.runs.conftest import Runner
+from tests.runs.mortal import fill
 
 NOT_ASKED_FOR_IN_THE_LAB = {
     # AWS authorises a restore of what is encrypted against its key; the lab only where a request names one.
@@ -32,7 +33,7 @@ PARTS = 10
 @pytest.fixture(scope="module")
 def people(backed_up: Runner) -> People:
     control = "firedrill-control-responder"
-    backed_up.s3().create_bucket(Bucket=control, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    fill(backed_up, control)
     return People(backed_up.lab, "responder", control)
 
 

@@ -44,7 +44,7 @@ def test_a_run_passes_while_three_calls_in_ten_are_throttled(fresh: Runner) -> N
 @pytest.mark.soak(60)
 def test_a_run_passes_when_the_sessions_of_its_roles_end_early(fresh: Runner) -> None:
     assert fresh.backup().verdict == "passed"
-    people = _people(fresh, "night-shift")
+    people = People(fresh.lab, "night-shift")
     house, met = _house(fresh, people), fresh.house
 
     def expire() -> None:
@@ -61,7 +61,7 @@ def test_a_run_passes_when_the_sessions_of_its_roles_end_early(fresh: Runner) ->
 @pytest.mark.soak(60)
 def test_a_run_whose_keys_are_withdrawn_ends_at_once_and_says_what_remains(fresh: Runner) -> None:
     assert fresh.backup().verdict == "passed"
-    people = _people(fresh, "day-shift")
+    people = People(fresh.lab, "day-shift")
     house, mine = _house(fresh, people), fresh.house
     withdrawn: list[tuple[float, int]] = []
 
@@ -109,18 +109,12 @@ def test_a_run_whose_region_falls_silent_ends_in_bounded_time_and_the_sweep_says
         swept = fresh.lab.dr("sweep", timeout=300)
         print(f"\nswept in {time.monotonic() - began:.0f} s: {swept.stdout}", flush=True)  # noqa: T201
         assert swept.returncode == ExitCode.SCRATCH_REMAINS
-        assert f"remains: scratch ({report.run})" in swept.stdout
+        assert f"remains: instance {report.scratch.remaining[0].name} in {REGION} ({report.run})" in swept.stdout
         assert f"everything tagged in {REGION}" in swept.stdout
     finally:
         _enough(fresh, "heal", REGION)
     swept = fresh.lab.dr("sweep")
     assert swept.returncode == ExitCode.PASSED, swept.stdout + swept.stderr
-
-
-def _people(runner: Runner, name: str) -> People:
-    control = f"firedrill-control-{name}"
-    runner.s3().create_bucket(Bucket=control, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    return People(runner.lab, name, control)
 
 
 def _house(runner: Runner, people: People) -> House:
