@@ -14,6 +14,8 @@ NOT_ASKED_FOR_IN_THE_LAB = {
         *("kms:CreateGrant", "kms:DescribeKey"),
         # A restore of a snapshot: `dr test --at SNAPSHOT`.
         "rds:RestoreDBInstanceFromDBSnapshot",
+        # Who wrote a document of the control store that stands there already? Asked where an answer was lost.
+        "s3:GetObject",
         # Objects with tags, and copies in parts: the sample application has neither.
         *("s3:GetObjectVersionTagging", "s3:PutObjectTagging", "s3:AbortMultipartUpload"),
     },
