@@ -4,6 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from dr.aws.changes import delete_instance, set_master_password
+from dr.aws.clients import Aws
 from dr.claims import ScratchClaim
 from dr.errors import LeaseLost, Refused
 from tests.aws.scripted import OTHER, REGION, Server, refusal, server
@@ -25,6 +26,11 @@ def sent(made: Server, action: str) -> int:
     return sum(asked.get("Action") == action for asked in made.asked)
 
 
+def copy(aws: Aws) -> None:
+    names = {"SourceDBSnapshotIdentifier": "a", "TargetDBSnapshotIdentifier": "b"}
+    aws.change("rds", REGION, "CopyDBSnapshot", "a copy", role="recover", **names)
+
+
 class Permit:
     """Holds for a number of questions."""
 
@@ -44,26 +50,10 @@ def test_each_attempt_asks_for_its_permit(said: tuple[int, str, str], times: int
         aws = made.aws()
         aws.permit(Permit(times))
         with pytest.raises(LeaseLost):
-            aws.change(
-                "rds",
-                REGION,
-                "CopyDBSnapshot",
-                "a copy",
-                role="recover",
-                SourceDBSnapshotIdentifier="a",
-                TargetDBSnapshotIdentifier="b",
-            )
+            copy(aws)
         assert sent(made, "CopyDBSnapshot") == times
         aws.permit(None)
-        aws.change(
-            "rds",
-            REGION,
-            "CopyDBSnapshot",
-            "a copy",
-            role="recover",
-            SourceDBSnapshotIdentifier="a",
-            TargetDBSnapshotIdentifier="b",
-        )
+        copy(aws)
 
 
 def test_whoever_is_asked_may_make_the_same_call() -> None:
