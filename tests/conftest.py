@@ -24,6 +24,8 @@ from tests.people import ESTATE, SHARED, SUITE, People, under_roles
 
 WORKERS = 2
 """Processes that `make` runs tests in."""
+SIZE = "small" if "DR_SOAK_COUNT" in os.environ else "tiny"
+"""Of the seeded lab. Each object costs a whole run a hundredth of a second and more: the long proofs take that time."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -205,7 +207,7 @@ def seeded_lab() -> Iterator[Lab]:
     try:
         up = one.dr("lab", "up", "--detach")
         assert up.returncode == 0, up.stderr
-        seeded = one.dr("lab", "seed", "--size", "small")
+        seeded = one.dr("lab", "seed", "--size", SIZE)
         assert seeded.returncode == 0, seeded.stderr
         yield replace(one, keys=People(one, SUITE, SHARED).keys)
     finally:

@@ -114,10 +114,10 @@ def down(home: Path | None) -> None:
 @home_option
 @click.option(
     "--size",
-    type=click.Choice(["small", "medium", "large"]),
+    type=click.Choice(["tiny", "small", "medium", "large"]),
     default="small",
     show_default=True,
-    help="About 20 MB, 500 MB or 5 GB.",
+    help="About 20 MB (tiny: with 60 objects instead of 300), 500 MB or 5 GB.",
 )
 @click.option("--no-workload", is_flag=True, help="Do not start the writer that never pauses.")
 def seed(home: Path | None, size: str, no_workload: bool) -> None:

@@ -19,7 +19,7 @@ ESTATE = Path("runbooks") / "estate.yaml"
 def main() -> int:
     """Run the demonstration; the exit code is that of the first command that did not succeed."""
     parser = argparse.ArgumentParser(description="back up a living application, restore it in the second region")
-    parser.add_argument("--size", choices=["small", "medium", "large"], default="small")
+    parser.add_argument("--size", choices=["tiny", "small", "medium", "large"], default="small")
     size = parser.parse_args().size
     folder = Path(".firedrill") / f"demo-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
     folder.mkdir(parents=True)

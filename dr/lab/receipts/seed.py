@@ -29,11 +29,12 @@ class Size:
 
 
 SIZES = {
+    "tiny": Size(documents=10_000, accounts=200, objects=60),
     "small": Size(documents=10_000, accounts=200, objects=300),
     "medium": Size(documents=250_000, accounts=400, objects=2_000),
     "large": Size(documents=2_500_000, accounts=1_000, objects=5_000),
 }
-"""About 20 MB, 500 MB and 5 GB of tables."""
+"""About 20 MB of tables (the first two), 500 MB and 5 GB. A drill of the first spends its time on few objects."""
 
 
 def _quiet(_: str) -> None:
