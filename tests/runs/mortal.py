@@ -9,6 +9,7 @@ from typing import Any
 
 from dr import journal
 from dr.errors import ExitCode
+from dr.events import Closed
 from dr.report import shelf
 from tests.people import SHARED as BUCKET
 from tests.runs.conftest import Runner, soon
@@ -42,6 +43,12 @@ class Mortal:
         if not self.name:
             (self.name,) = self._names() - before
         return done.returncode != ExitCode.PASSED
+
+    @property
+    def over(self) -> bool:
+        """Whether it died after the last event of all: then nothing is left to go on with."""
+        events = journal.read(self.runs / self.name / journal.FILE).events
+        return bool(events) and isinstance(events[-1], Closed)
 
     def begins(self, *arguments: str) -> "subprocess.Popen[str]":
         """Begin the run, or go on with it, and let it work."""
