@@ -259,8 +259,9 @@ def test_nothing_is_deleted_or_changed_outside_of_a_claim(part: int) -> None:
 
 @pytest.mark.soak(50)
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("part", range(10))
-def test_nothing_is_deleted_or_changed_in_a_million_other_worlds(part: int) -> None:
+@pytest.mark.parametrize("part", range(2))
+def test_nothing_is_deleted_or_changed_in_other_worlds(part: int) -> None:
+    """As many again, twice, from other seeds than every day's."""
     start = (int(os.environ.get("DR_SOAK_SEED", "1")) + 1) * 1_000_000 + part * 100_000
     assert explore(range(start, start + 100_000))[0] == []
 
