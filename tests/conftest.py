@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import hypothesis
 import pytest
 
 from dr import connection
 from tests.leftovers import Leftovers
 from tests.people import ESTATE, SHARED, SUITE, People, under_roles
 
+# How long an example takes says more of the machine than of us.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 WORKERS = 2
 """Processes that `make` runs tests in."""
 SIZE = "small" if "DR_SOAK_COUNT" in os.environ else "tiny"
