@@ -28,8 +28,6 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 WORKERS = 2
 """Processes that `make` runs tests in."""
-SIZE = "small" if "DR_SOAK_COUNT" in os.environ else "tiny"
-"""Of the seeded lab. Each object costs a whole run a hundredth of a second and more: the long proofs take that time."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -211,7 +209,7 @@ def seeded_lab() -> Iterator[Lab]:
     try:
         up = one.dr("lab", "up", "--detach")
         assert up.returncode == 0, up.stderr
-        seeded = one.dr("lab", "seed", "--size", SIZE)
+        seeded = one.dr("lab", "seed", "--size", "tiny")
         assert seeded.returncode == 0, seeded.stderr
         yield replace(one, keys=People(one, SUITE, SHARED).keys)
     finally:
