@@ -148,7 +148,7 @@ def test_abort_of_a_backup_deletes_nothing_and_lists(backed_up: Runner) -> None:
 
 def test_a_run_at_work_is_neither_resumed_nor_aborted(backed_up: Runner) -> None:
     run = Mortal(backed_up)
-    process = run.begins("test", "receipts-documents")
+    process = run.begins("test", "receipts-db")
     try:
         for verb in ("resume", "abort"):
             done = run.dr(verb, run.name)
