@@ -30,7 +30,8 @@ def _swap(account: Account, scratch: str) -> None:
 
     Not in the two moments in which nobody could tell, which the threat model admits: before the run has written the
     resource id down, when a name with the run's random token and the run's own tags are all the proof there is; and
-    between a look and the effect of the call that follows at once, because RDS changes and deletes by name alone.
+    between a look and the effect of the call that follows at once, because RDS changes and deletes by name alone: also
+    where the process is stopped right between the two, and its call leaves when it wakes.
     """
     here = account.regions[RECOVERY].instances
     ours = here.get(scratch)
@@ -38,7 +39,8 @@ def _swap(account: Account, scratch: str) -> None:
         return
     if scratch not in account.journaled.observed:
         return
-    if account.now - account.looked_at.get(scratch, -1.0) < AT_ONCE or account.now <= account.on_the_way:
+    just_looked = account.now - account.looked_at.get(scratch, -1.0) < AT_ONCE
+    if just_looked or account.past_their_look or account.now <= account.on_the_way:
         account.later(AT_ONCE, lambda: _swap(account, scratch))
         return
     here[f"{scratch}-renamed"] = replace(ours, name=f"{scratch}-renamed")

@@ -2,7 +2,8 @@
 
 import heapq
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -164,6 +165,8 @@ class Account:
     """When an instance of a name was described last."""
     on_the_way: float = 0.0
     """Until when calls are on their way that nobody waits for."""
+    past_their_look: list[str] = field(default_factory=list)
+    """Calls that change something, whose process has looked for the last time and may be stopped before they leave."""
     made: int = 0
     _later: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
 
@@ -182,6 +185,15 @@ class Account:
         """A call that has its effect when nobody waits for it any more."""
         self.on_the_way = max(self.on_the_way, self.now + seconds)
         self.later(seconds, call)
+
+    @contextmanager
+    def past_its_look(self, operation: str) -> Iterator[None]:
+        """From the last look of whoever makes a call that changes something until it leaves."""
+        self.past_their_look.append(operation)
+        try:
+            yield
+        finally:
+            self.past_their_look.remove(operation)
 
     def settle(self, now: float) -> None:
         """Let everything happen whose time has come."""

@@ -1,6 +1,7 @@
 """The session and the clients that the product is given. Here calls go wrong, and here a kill can meet them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from functools import cache
 from random import Random
 from types import SimpleNamespace
@@ -135,7 +136,8 @@ class Client:
         key = asked.get("Key", "")
         kept = asked.get("Bucket") == CONTROL and not key.startswith("backups/")
         try:
-            baton.effect(f"before {operation}", point=changing and not kept)
+            with door.account.past_its_look(operation) if changing else nullcontext():
+                baton.effect(f"before {operation}", point=changing and not kept)
         except Killed:
             chance = Random(baton.process.kill_at)  # noqa: S311 - repeatable, not secret
             if alive and changing and chance.random() < IN_FLIGHT:
