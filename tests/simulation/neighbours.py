@@ -40,7 +40,7 @@ def _swap(account: Account, scratch: str) -> None:
     if scratch not in account.journaled.observed:
         return
     just_looked = account.now - account.looked_at.get(scratch, -1.0) < AT_ONCE
-    if just_looked or account.past_their_look or account.now <= account.on_the_way:
+    if just_looked or scratch in account.past_their_look or account.now <= account.on_the_way:
         account.later(AT_ONCE, lambda: _swap(account, scratch))
         return
     here[f"{scratch}-renamed"] = replace(ours, name=f"{scratch}-renamed")

@@ -166,7 +166,7 @@ class Account:
     on_the_way: float = 0.0
     """Until when calls are on their way that nobody waits for."""
     past_their_look: list[str] = field(default_factory=list)
-    """Calls that change something, whose process has looked for the last time and may be stopped before they leave."""
+    """Instances about which somebody looked for the last time, and may be stopped before the call leaves."""
     made: int = 0
     _later: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
 
@@ -187,13 +187,13 @@ class Account:
         self.later(seconds, call)
 
     @contextmanager
-    def past_its_look(self, operation: str) -> Iterator[None]:
-        """From the last look of whoever makes a call that changes something until it leaves."""
-        self.past_their_look.append(operation)
+    def past_its_look(self, instance: str) -> Iterator[None]:
+        """From the last look of whoever changes or deletes an instance until the call leaves."""
+        self.past_their_look.append(instance)
         try:
             yield
         finally:
-            self.past_their_look.remove(operation)
+            self.past_their_look.remove(instance)
 
     def settle(self, now: float) -> None:
         """Let everything happen whose time has come."""

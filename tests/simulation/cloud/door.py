@@ -136,7 +136,7 @@ class Client:
         key = asked.get("Key", "")
         kept = asked.get("Bucket") == CONTROL and not key.startswith("backups/")
         try:
-            with door.account.past_its_look(operation) if changing else nullcontext():
+            with door.account.past_its_look(asked.get("DBInstanceIdentifier", "")) if changing else nullcontext():
                 baton.effect(f"before {operation}", point=changing and not kept)
         except Killed:
             chance = Random(baton.process.kill_at)  # noqa: S311 - repeatable, not secret
