@@ -44,6 +44,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     aws/                    AWS, in the domain's language
     store.py                the control store: folder or bucket; written once
     catalog.py              what a site holds
+    telling.py              what PostgreSQL complains of, in our words and without a row's values
     postgres.py             a database connection with patience
     settling.py             wait until what was committing at an instant is over
     checks/                 one integrity check per file: look, compare, answer
@@ -81,7 +82,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
 The import table. `tests/test_architecture.py` reads every import statement and holds us to it.
 
     boto3, botocore         aws/ and lab/
-    psycopg                 postgres.py, checks/ and lab/
+    psycopg                 postgres.py, telling.py, checks/ and lab/
     tenacity                wait.py
     ruamel.yaml             documents.py
     cryptography            approval.py and lab/

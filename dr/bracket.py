@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from dr.checks import chunks, schema
 from dr.clock import Clock
 from dr.errors import Unable
-from dr.postgres import Login, Session, Snapshot, begin, connect, hold, release, telling
+from dr.postgres import Login, Session, Snapshot, begin, connect, hold, release
 from dr.recovery import stamp
 from dr.settling import first_look, settled
+from dr.telling import telling
 from dr.verification import SequenceState
 
 LEAD = 0.06

@@ -1,15 +1,10 @@
-"""Connect to PostgreSQL with patience, over verified TLS only, and tell in our words what went wrong.
+"""Connect to PostgreSQL with patience, over verified TLS only, and hold its moments open.
 
-With `checks/` this is the only room that knows psycopg. Every session is pinned to one set of settings, because the
-same row written under another time zone or date style is another text, and another hash.
-
-What the server says is passed on only where it cannot carry a row's value: the errors about data (SQLSTATE classes 22,
-23 and the like) quote the datum, so of those only the condition's name is told.
+With `telling.py` and `checks/` this is the only room that knows psycopg. Every session is pinned to one set of
+settings, because the same row written under another time zone or date style is another text, and another hash.
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +16,7 @@ from pydantic import SecretStr
 
 from dr.clock import Deadline
 from dr.errors import Unable
+from dr.telling import first_line, telling
 from dr.wait import until
 
 Session = psycopg.Connection[tuple[Any, ...]]
@@ -72,15 +68,6 @@ _LOGIN = (
     "is not permitted to log in",
 )
 _TLS = ("certificate", "ssl error", "does not support ssl")
-# Classes of SQLSTATE whose messages speak of objects and never of a row's values.
-_TELLABLE = frozenset(
-    {"08", "0A", "25", "26", "28", "2B", "34", "3B", "3D", "3F", "42", "53", "54", "55", "57", "58", "XX"}
-)
-_DAMAGE = frozenset({"XX000", "XX001", "XX002", "58P01", "58030"})
-
-
-class Damaged(Unable):
-    """The server itself says that what it stores cannot be read: in a restore that is bad news about the data."""
 
 
 class LoginRefused(Unable):
@@ -167,7 +154,7 @@ def connect(
             clock=deadline.clock,
             deadline=deadline,
             every=min(1.0, max(0.05, deadline.seconds / 100)),
-            shown=lambda seen: _first_line(seen) if isinstance(seen, psycopg.OperationalError) else "connected",
+            shown=lambda seen: first_line(seen) if isinstance(seen, psycopg.OperationalError) else "connected",
         )
     assert not isinstance(seen, psycopg.OperationalError)  # noqa: S101 - for the type checker; `until` waited for this
     if seen.info.server_version < OLDEST:
@@ -232,38 +219,6 @@ def join(login: Login, snapshot: Snapshot) -> Session:
     return session
 
 
-@contextmanager
-def telling(what: str, *, hint: str | None = None) -> Iterator[None]:
-    """Turn what psycopg raises inside into Unable, with the object named and nothing of a row's content."""
-    try:
-        yield
-    except psycopg.Error as problem:
-        raise told(problem, what, hint) from None
-
-
-def told(problem: psycopg.Error, what: str, hint: str | None = None) -> Unable:
-    """Our error for one of psycopg's. Never its text where that could quote a value, and never its detail."""
-    state = problem.sqlstate or ""
-    if state[:2] in _TELLABLE and problem.diag.message_primary:
-        said = problem.diag.message_primary
-    elif isinstance(problem, psycopg.OperationalError) and not state:
-        said = _first_line(problem)
-    else:
-        said = f"{type(problem).__name__} {state}".strip()
-    if state in _DAMAGE:
-        return Damaged(f"{what}: {said}", hint=hint or "the server cannot read what it stores; see its log")
-    return Unable(f"{what}: {said}", hint=hint or _HINTS.get(state, "see the server's log at this moment"))
-
-
-_HINTS = {
-    "42501": "grant the role what it needs; `grant pg_read_all_data to` it covers every table",
-    "55P03": "somebody holds a lock on it; look at pg_locks, or try again when the migration is over",
-    "57014": "the statement took longer than its timeout; give the step more time",
-    "57P01": "the server was stopped or restarted; see the instance's events",
-    "53300": "no connection is free; see max_connections, or lower the number of workers",
-}
-
-
 def _authority(login: Login) -> Path:
     if login.ca is None:
         raise NotTrusted(
@@ -290,7 +245,7 @@ def _passes(problem: psycopg.OperationalError) -> bool:
 
 def _refusal(login: Login, problem: psycopg.OperationalError) -> Unable:
     text = str(problem).lower()
-    said = f"connecting to {login}: {_first_line(problem)}"
+    said = f"connecting to {login}: {first_line(problem)}"
     if any(words in text for words in _LOGIN):
         return LoginRefused(said, hint="is the secret the one of this role in this copy?")
     if any(words in text for words in _TLS):
@@ -298,9 +253,3 @@ def _refusal(login: Login, problem: psycopg.OperationalError) -> Unable:
     if "does not exist" in text or "permission denied for database" in text or "pg_hba.conf" in text:
         return LoginRefused(said, hint="does the restored copy hold this role and this database?")
     return Unable(said, hint="is the instance available, and does its security group let this machine in?")
-
-
-def _first_line(problem: psycopg.OperationalError) -> str:
-    """The last word of what libpq says: it lists each address tried, the reason stands at the end of a line."""
-    line = next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
-    return line.strip().rsplit("failed: ", 1)[-1]

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from dr.clock import Clock, Deadline
 from dr.errors import Unable
-from dr.postgres import Session, telling
+from dr.postgres import Session
+from dr.telling import telling
 from dr.visibility import widened
 
 _POLL = 0.005

@@ -23,7 +23,7 @@ ONLY_IN = {
     "boto3": ("dr.aws", "dr.lab"),
     "botocore": ("dr.aws", "dr.lab"),
     "s3transfer": ("dr.aws", "dr.lab"),
-    "psycopg": ("dr.postgres", "dr.checks", "dr.lab"),
+    "psycopg": ("dr.postgres", "dr.telling", "dr.checks", "dr.lab"),
     "tenacity": ("dr.wait",),
     "prefect": ("flows",),
     "moto": ("dr.lab",),

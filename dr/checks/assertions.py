@@ -7,7 +7,8 @@ The answer is shown, cut short: whoever wrote the question asked for it.
 from psycopg import pq
 
 from dr.estate import Assertion
-from dr.postgres import Login, connect, telling
+from dr.postgres import Login, connect
+from dr.telling import telling
 from dr.verification import Finding, Outcome
 
 CHECK = "assertions"

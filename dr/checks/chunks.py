@@ -23,7 +23,8 @@ import psycopg
 from psycopg import sql
 
 from dr.comparison import BLOCKS
-from dr.postgres import Session, begin, release, telling, told
+from dr.postgres import Session, begin, release
+from dr.telling import telling, told
 from dr.verification import Chunk, SeenRow, TableSide
 
 BLOCK = 8192

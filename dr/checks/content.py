@@ -9,8 +9,9 @@ from dr import comparison, postgres
 from dr.checks.chunks import SPAN, Relation, Span, chunks, from_the_heap, hashable, relations, rows_of, side, sized
 from dr.errors import Unable
 from dr.isolation import Before, TableBefore
-from dr.postgres import Damaged, Login, Session, Snapshot, begin, connect, hold, join
+from dr.postgres import Login, Session, Snapshot, begin, connect, hold, join
 from dr.sharing import spread
+from dr.telling import Damaged
 from dr.verification import Chunk, Coverage, Finding, InstanceBaseline, ObservedDatabase, SeenRow
 
 

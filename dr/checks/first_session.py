@@ -26,7 +26,8 @@ from dr.checks.chunks import Relation, Span, chunks, hashable, relations, rows_o
 from dr.clock import Deadline
 from dr.errors import Unable
 from dr.isolation import FIRST_SESSION, LIBRARIES, REACHING, WORKERS, Before, Outlet, TableBefore, complaints
-from dr.postgres import Login, Session, begin, connect, release, telling
+from dr.postgres import Login, Session, begin, connect, release
+from dr.telling import telling
 
 _SHAPE = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
 _JOBS = "cron.job"

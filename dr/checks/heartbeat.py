@@ -7,8 +7,9 @@ number may be missing, and all must be of one lineage. With a baseline of that v
 
 from datetime import datetime, timedelta
 
-from dr.postgres import Login, Session, connect, telling
+from dr.postgres import Login, Session, connect
 from dr.recovery import stamp
+from dr.telling import telling
 from dr.verification import Finding, Heartbeat, HeartbeatWindow, InstanceBaseline, Outcome
 
 CHECK = "heartbeat"

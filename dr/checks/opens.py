@@ -4,7 +4,8 @@ Not the owner's login but the application's, with the application's own secret: 
 """
 
 from dr.clock import Deadline
-from dr.postgres import Login, LoginRefused, connect, telling
+from dr.postgres import Login, LoginRefused, connect
+from dr.telling import telling
 from dr.verification import Finding, Outcome
 
 CHECK = "opens"

@@ -11,7 +11,8 @@ from psycopg import sql
 
 from dr.errors import Unable
 from dr.estate import Reference
-from dr.postgres import Login, connect, telling
+from dr.postgres import Login, connect
+from dr.telling import telling
 from dr.verification import Finding, Outcome, RestoredObject
 
 CHECK = "references"

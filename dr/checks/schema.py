@@ -12,8 +12,9 @@ from psycopg import sql
 from dr import comparison, postgres
 from dr.errors import Unable
 from dr.isolation import Before, as_found
-from dr.postgres import Login, Session, connect, telling
+from dr.postgres import Login, Session, connect
 from dr.schema_comparison import compare_roles, compare_schema
+from dr.telling import telling
 from dr.verification import Finding, InstanceBaseline, SchemaFingerprint, SequenceState
 
 _FINGERPRINT = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")

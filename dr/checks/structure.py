@@ -11,7 +11,8 @@ from psycopg import sql
 
 from dr import postgres
 from dr.errors import Unable
-from dr.postgres import Damaged, Login, Session, connect, telling, told
+from dr.postgres import Login, Session, connect
+from dr.telling import Damaged, telling, told
 from dr.verification import Finding, Outcome
 
 CHECK = "structure"

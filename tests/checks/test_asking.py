@@ -12,7 +12,8 @@ from dr.checks import assertions, opens, references
 from dr.clock import Deadline, SystemClock
 from dr.errors import Unable
 from dr.estate import Assertion, Reference
-from dr.postgres import LoginRefused, NotTrusted, connect, databases, telling
+from dr.postgres import LoginRefused, NotTrusted, connect, databases
+from dr.telling import telling
 from dr.verification import RestoredObject
 from tests.checks.conftest import Source, as_owner
 

@@ -1,0 +1,60 @@
+"""Tell in our words what PostgreSQL complains of.
+
+What the server says is passed on only where it cannot carry a row's value: the errors about data (SQLSTATE classes 22,
+23 and the like) quote the datum, so of those only the condition's name is told.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from dr.errors import Unable
+
+# Classes of SQLSTATE whose messages speak of objects and never of a row's values.
+_TELLABLE = frozenset(
+    {"08", "0A", "25", "26", "28", "2B", "34", "3B", "3D", "3F", "42", "53", "54", "55", "57", "58", "XX"}
+)
+_DAMAGE = frozenset({"XX000", "XX001", "XX002", "58P01", "58030"})
+
+
+class Damaged(Unable):
+    """The server itself says that what it stores cannot be read: in a restore that is bad news about the data."""
+
+
+@contextmanager
+def telling(what: str, *, hint: str | None = None) -> Iterator[None]:
+    """Turn what psycopg raises inside into Unable, with the object named and nothing of a row's content."""
+    try:
+        yield
+    except psycopg.Error as problem:
+        raise told(problem, what, hint) from None
+
+
+def told(problem: psycopg.Error, what: str, hint: str | None = None) -> Unable:
+    """Our error for one of psycopg's. Never its text where that could quote a value, and never its detail."""
+    state = problem.sqlstate or ""
+    if state[:2] in _TELLABLE and problem.diag.message_primary:
+        said = problem.diag.message_primary
+    elif isinstance(problem, psycopg.OperationalError) and not state:
+        said = first_line(problem)
+    else:
+        said = f"{type(problem).__name__} {state}".strip()
+    if state in _DAMAGE:
+        return Damaged(f"{what}: {said}", hint=hint or "the server cannot read what it stores; see its log")
+    return Unable(f"{what}: {said}", hint=hint or _HINTS.get(state, "see the server's log at this moment"))
+
+
+_HINTS = {
+    "42501": "grant the role what it needs; `grant pg_read_all_data to` it covers every table",
+    "55P03": "somebody holds a lock on it; look at pg_locks, or try again when the migration is over",
+    "57014": "the statement took longer than its timeout; give the step more time",
+    "57P01": "the server was stopped or restarted; see the instance's events",
+    "53300": "no connection is free; see max_connections, or lower the number of workers",
+}
+
+
+def first_line(problem: psycopg.OperationalError) -> str:
+    """The last word of what libpq says: it lists each address tried, the reason stands at the end of a line."""
+    line = next((line for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
+    return line.strip().rsplit("failed: ", 1)[-1]
