@@ -12,6 +12,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     runbook.py              the steps that a run can take, with their fields
     claims.py               names, tags, expiry; the guard that every delete has to pass
     verification.py         findings, depth, coverage, baselines
+    beats.py                the heartbeat's numbers: which a restore must hold, and what the object tells
     visibility.py           which transactions fell inside a bracket
     comparison.py           content of a restore against a baseline
     schema_comparison.py    shape of a restore against a baseline

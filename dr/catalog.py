@@ -1,17 +1,15 @@
 """What a site really holds, looked up: recovery windows, recovery points, and the records of committed backups."""
 
-import json
-from datetime import datetime
-
 from pydantic import ValidationError
 
 from dr.aws import backups, s3, snapshots
 from dr.aws.clients import Aws
+from dr.beats import HeartbeatObject, newest_of, read_object
 from dr.errors import AwsError, Refused
 from dr.estate import Application, SiteName
 from dr.plan import Plan
 from dr.records import BackupRecord, Limits
-from dr.recovery import RecoveryPoint, RecoveryWindow, in_utc
+from dr.recovery import RecoveryPoint, RecoveryWindow
 from dr.store import Store
 
 LARGEST_HEARTBEAT = 65_536
@@ -58,17 +56,20 @@ def sources(aws: Aws, plan: Plan, application: Application, known: list[BackupRe
 def limits(aws: Aws, plan: Plan, application: Application, sources: dict[str, str]) -> Limits:
     """How far each asset of a plan can be restored in the plan's site. `sources`: asset -> resource id."""
     region = plan.region(plan.site)
+    named = {
+        asset: bucket.bucket if plan.site == "primary" else bucket.copy_
+        for asset, bucket in application.buckets.items()
+        if asset in plan.buckets
+    }
+    objects = {
+        asset: _heartbeat(aws, region, bucket, application.buckets[asset].heartbeat) for asset, bucket in named.items()
+    }
+    told = [one for one in objects.values() if one is not None]
+    alone = len(application.databases) == 1
     return Limits(
         windows={asset: window(aws, region, plan.site, asset, sources[asset]) for asset in plan.databases},
-        objects={
-            asset: _heartbeat(
-                aws,
-                region,
-                application.buckets[asset].bucket if plan.site == "primary" else application.buckets[asset].copy_,
-                application.buckets[asset].heartbeat,
-            )
-            for asset in plan.buckets
-        },
+        objects={asset: one.at if one else None for asset, one in objects.items()},
+        beats={asset: beat for asset in plan.databases if (beat := newest_of(told, asset, alone=alone)) is not None},
     )
 
 
@@ -88,8 +89,8 @@ def points(aws: Aws, region: str, site: SiteName, asset: str, instance: str) -> 
     return snapshots.recovery_points(aws, region, site, asset, instance)
 
 
-def _heartbeat(aws: Aws, region: str, bucket: str, key: str) -> datetime | None:
-    """The moment of the newest heartbeat object in a bucket; None when it has none.
+def _heartbeat(aws: Aws, region: str, bucket: str, key: str) -> HeartbeatObject | None:
+    """The newest heartbeat object in a bucket; None when it has none.
 
     Raises Refused for an object that is none.
     """
@@ -100,9 +101,8 @@ def _heartbeat(aws: Aws, region: str, bucket: str, key: str) -> datetime | None:
             return None
         raise
     try:
-        moment = datetime.fromisoformat(json.loads(content)["at"])
-        return in_utc(moment) if moment.tzinfo else None
-    except (ValueError, KeyError, TypeError, RecursionError) as problem:
+        return read_object(content)
+    except ValueError as problem:
         raise Refused(
             f"s3://{bucket}/{key} is not a heartbeat object", hint="does something else write this key?"
         ) from problem

@@ -42,6 +42,11 @@ def newest_heartbeat_of(asset: str) -> str:
     return f"newest heartbeat of {asset}"
 
 
+def told_heartbeat_of(asset: str) -> str:
+    """The newest beat of a database that the replicated heartbeat object knows."""
+    return f"told heartbeat of {asset}"
+
+
 def database_of(asset: str) -> str:
     """The database of an instance that references and assertions speak of."""
     return f"database of {asset}"

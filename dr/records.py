@@ -11,6 +11,7 @@ from pydantic import Field
 
 from dr.errors import Refused
 from dr.recovery import AtPoint, AtTime, Fact, Moment, RecoveryWindow, RestoreTarget, SourceFacts, stamp
+from dr.verification import Heartbeat
 
 
 class Document(Fact):
@@ -57,6 +58,8 @@ class Limits(Fact):
     windows: dict[str, RecoveryWindow]
     objects: dict[str, datetime | None]
     """Per bucket: the moment of the newest heartbeat object that has arrived. None: it has none."""
+    beats: dict[str, Heartbeat] = Field(default_factory=dict)
+    """Per database: the newest beat that these objects tell of."""
 
     def latest(self) -> datetime | None:
         """The newest whole second to which everything can be restored; None when something cannot be at all."""

@@ -215,7 +215,12 @@ def _rpa(
         return None, "the site did not say how far it can restore"
     moments = [beat for beat in beats if beat is not None]
     if not moments or len(moments) < len(beats):
-        return None, "no heartbeat was found: how recent the restore is remains a claim"
+        silent = ", ".join(asset for asset, beat in zip(plan.databases, beats, strict=True) if beat is None)
+        return None, (
+            f"only claimed: the site said that it could restore to {stamp(claimed)}, "
+            f"{max(timedelta(0), start - claimed).total_seconds():.1f} s before the start; no heartbeat was found in "
+            f"the restore of {silent or 'any database'} that would prove it"
+        )
     behind = max(timedelta(0), start - claimed)
     gap = max(timedelta(0), instant - min(moments))
     return (behind + gap).total_seconds(), (

@@ -2,11 +2,13 @@
 
 The writer puts one numbered row a second, at the half second, by the source's own clock: around a whole second it is
 never in doubt on which side a beat belongs. The newest beat until the instant must be there, the next one must not, no
-number may be missing, and all must be of one lineage. With a baseline of that very instant, the number itself is known.
+number may be missing, and all must be of one lineage. Which number it must be the source says: by a baseline of that
+very instant, or by the heartbeat object that was replicated. Without either, nothing shows that no commit is missing.
 """
 
 from datetime import datetime, timedelta
 
+from dr.beats import Expected, bounded_by, bracketed
 from dr.postgres import Login, Session, connect
 from dr.recovery import stamp
 from dr.telling import telling
@@ -48,12 +50,18 @@ def observe(session: Session, moment: datetime) -> HeartbeatWindow:
 
 
 def check(
-    login: Login, moment: datetime, baseline: InstanceBaseline | None, *, subject: str
+    login: Login,
+    moment: datetime,
+    baseline: InstanceBaseline | None,
+    *,
+    subject: str,
+    told: Heartbeat | None = None,
 ) -> tuple[Finding, HeartbeatWindow]:
     """Look at a restore and judge it. `login` is of the database that holds the heartbeat, or of any other.
 
-    A baseline of another instant says nothing about the number to expect, and is left aside. That around a snapshot
-    says between which numbers the newest beat must be. Raises Unable.
+    A baseline of another instant says nothing about the number to expect, and is left aside; that around a snapshot
+    says between which numbers the newest beat must be. `told` is the newest beat that the replicated heartbeat object
+    knows: where no baseline does, it bounds the number. Raises Unable.
     """
     if baseline is not None and baseline.heartbeat_database is not None:
         login = login.to(baseline.heartbeat_database)
@@ -65,76 +73,96 @@ def check(
         baseline = None
     with connect(login) as session:
         seen = observe(session, moment)
-    expected = (baseline.heartbeat_before or baseline.heartbeat, baseline.heartbeat) if baseline else None
+    expected = bracketed(baseline.heartbeat_before, baseline.heartbeat) if baseline else None
+    if expected is None and told is not None:
+        expected = bounded_by(told, moment, "the heartbeat object")
     return judge(seen, moment, expected, subject=subject, fresh=fresh), seen
 
 
 def judge(
-    seen: HeartbeatWindow,
-    moment: datetime,
-    expected: tuple[HeartbeatWindow, HeartbeatWindow] | None = None,
-    *,
-    subject: str,
-    fresh: timedelta = FRESH,
+    seen: HeartbeatWindow, moment: datetime, expected: Expected | None, *, subject: str, fresh: timedelta = FRESH
 ) -> Finding:
-    """Pure. `expected` is what the two sides of the bracket saw of the heartbeat until this very moment."""
+    """Pure. `expected` is what the source said of this very moment: without it, exactness is not available."""
     wanted = f"the last beat before {stamp(moment)}, and none after"
-    if expected is not None and expected[1].newest_until is not None:
-        wanted = f"beat {_span(expected)}, and none after {stamp(moment)}"
+    if expected is not None:
+        wanted = f"beat {expected.shown()}, and none after {stamp(moment)}"
+    outcome, detail = _answer(seen, moment, expected, fresh)
+    return Finding(
+        check=CHECK,
+        level="L6",
+        outcome=outcome,
+        subject=subject,
+        expected=wanted,
+        observed=_shown(seen),
+        detail=detail,
+    )
 
-    def finding(outcome: Outcome, detail: str) -> Finding:
-        return Finding(
-            check=CHECK,
-            level="L6",
-            outcome=outcome,
-            subject=subject,
-            expected=wanted,
-            observed=_shown(seen),
-            detail=detail,
-        )
 
-    known = expected[1].newest_until if expected is not None else None
-    first = expected[0].newest_until if expected is not None else None
+def _answer(
+    seen: HeartbeatWindow, moment: datetime, expected: Expected | None, fresh: timedelta
+) -> tuple[Outcome, str]:
+    newest = seen.newest_until
     if not seen.present:
-        if known is not None:
-            return finding("failed", "the source has a heartbeat, the restore has no table of it")
-        return finding(
-            "not_available", "the source has no heartbeat table, so how recent the restore is was not measured"
+        if expected is not None:
+            return "failed", "the source has a heartbeat, the restore has no table of it"
+        return "not_available", (
+            "there is no heartbeat: its RPA is only claimed, because nothing in the restore shows how recent it is; "
+            "`dr heartbeat install` changes that"
         )
     if seen.first_after is not None:
-        return finding("failed", f"the restore ends later than its instant: beat {seen.first_after.seq} is in it")
-    newest = seen.newest_until
-    if known is not None:
-        least = first.seq if first is not None else None
-        if newest is None or (least is not None and newest.seq < least):
-            return finding("failed", "commits are lost: the source had later beats by then")
-        if newest.seq > known.seq:
-            return finding("failed", "the restore has beats that the source did not have by then")
-        if newest.lineage not in (known.lineage, first.lineage if first else known.lineage):
-            return finding("failed", "the newest beat is of another lineage than the source's")
-    elif newest is None:
-        return finding("errored", "no beat before the instant: cannot tell how recent the restore is")
-    if lost := sorted(set(seen.gaps) - set(expected[1].gaps if expected else ())):
-        return finding("failed", f"{len(lost)} beats are missing, the first is {lost[0]}")
-    if len(seen.lineages) > 1 and (expected is None or set(seen.lineages) != set(expected[1].lineages)):
-        return finding("failed", f"beats of {len(seen.lineages)} lineages: more than one primary wrote them")
-    assert newest is not None  # noqa: S101 - either branch above has answered for none
+        return "failed", f"the restore ends later than its instant: beat {seen.first_after.seq} is in it"
+    if expected is not None and (wrong := _beside(seen, expected)):
+        return wrong
+    if newest is None:
+        return "errored", "no beat before the instant: cannot tell how recent the restore is"
+    if lost := sorted(set(seen.gaps) - set(expected.gaps if expected else ())):
+        return "failed", f"{len(lost)} beats are missing, the first is {lost[0]}"
+    if wrong := _strangers(seen, expected):
+        return wrong
     age = (moment - newest.at).total_seconds()
     if age > fresh.total_seconds():
+        known = expected is not None and newest.seq == expected.most
         why = "the source's own newest beat is as old" if known else "the writer was dead, or commits are lost"
-        return finding("errored", f"the newest beat is {age:.1f} s older than the instant: {why}; cannot tell")
-    return finding("passed", f"the newest beat is {age:.1f} s older than the instant")
+        return "errored", f"the newest beat is {age:.1f} s older than the instant: {why}; cannot tell"
+    measured = f"the newest beat is {age:.1f} s older than the instant"
+    if expected is None:
+        return "not_available", (
+            f"{measured}, but that nothing is missing cannot be told: neither a baseline of this instant nor a "
+            "heartbeat object says which number to expect"
+        )
+    return "passed", f"{measured}; which number to expect was told by {expected.told_by}"
+
+
+def _beside(seen: HeartbeatWindow, expected: Expected) -> tuple[Outcome, str] | None:
+    """What the numbers say beside the expected ones; None where they agree."""
+    newest = seen.newest_until
+    if newest is None:
+        return ("failed", "commits are lost: the source had beats by then") if expected.least is not None else None
+    if newest.lineage not in expected.lineages:
+        if expected.all_lineages is None and not set(expected.lineages) & set(seen.lineages):
+            return "errored", (
+                f"the newest beat is of another lineage than {expected.told_by}: either somebody else became primary "
+                "in between, or this is another branch of the source; cannot tell"
+            )
+        return "failed", "the newest beat is of another lineage than the source's"
+    if expected.least is not None and newest.seq < expected.least:
+        return "failed", "commits are lost: the source had later beats by then"
+    if newest.seq > expected.most:
+        return "failed", "the restore has beats that the source did not have by then"
+    return None
+
+
+def _strangers(seen: HeartbeatWindow, expected: Expected | None) -> tuple[Outcome, str] | None:
+    """Beats of several lines. The source's own, or those before a new primary that the source tells of, are none."""
+    if len(seen.lineages) < 2:
+        return None
+    if expected is not None and expected.all_lineages in (None, tuple(sorted(seen.lineages))):
+        return None
+    return "failed", f"beats of {len(seen.lineages)} lineages: more than one primary wrote them"
 
 
 def _beat(row: tuple[int, datetime, str] | None) -> Heartbeat | None:
     return None if row is None else Heartbeat(seq=row[0], at=row[1], lineage=row[2])
-
-
-def _span(expected: tuple[HeartbeatWindow, HeartbeatWindow]) -> str:
-    first, last = expected[0].newest_until, expected[1].newest_until
-    if last is None:
-        return "none"
-    return str(last.seq) if first is None or first.seq == last.seq else f"{first.seq} to {last.seq}"
 
 
 def _shown(seen: HeartbeatWindow) -> str:

@@ -36,6 +36,8 @@ def choose_instant(step: ChooseInstant, context: Context) -> None:
     context.say(f"instant {stamp(chosen.instant)}: {chosen.reason}")
     if not isinstance(target, AtPoint):
         limits = _wait_for_windows(step, context, chosen, sources)
+    for asset, beat in limits.beats.items():
+        context.learn(facts.told_heartbeat_of(asset), beat.model_dump(mode="json"))
     for asset, window in limits.windows.items():
         name = chosen.snapshots.get(asset)
         held = points[name] if name else window

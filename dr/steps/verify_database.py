@@ -12,7 +12,7 @@ from dr.plan import LEVEL_OF
 from dr.recovery import stamp
 from dr.runbook import RestoreDatabase, VerifyDatabase
 from dr.sources import application_login, restored_login
-from dr.verification import Finding, InstanceBaseline, asked
+from dr.verification import Finding, Heartbeat, InstanceBaseline, asked
 
 
 def verify_database(step: VerifyDatabase, context: Context) -> None:
@@ -44,8 +44,13 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         return findings
 
     def beating() -> Sequence[Finding]:
+        known = facts.told_heartbeat_of(asset)
         finding, seen = context.ask.heartbeat(
-            owner, context.moment(facts.INSTANT), _maybe(context, asset), subject=asset
+            owner,
+            context.moment(facts.INSTANT),
+            _maybe(context, asset),
+            subject=asset,
+            told=Heartbeat.model_validate(context.fact(known)) if context.knows(known) else None,
         )
         if seen.newest_until:
             context.learn(facts.newest_heartbeat_of(asset), stamp(seen.newest_until.at))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from dr import comparison
+from dr.beats import bounded_by, bracketed
 from dr.checks.heartbeat import judge
 from dr.clock import Clock, Deadline
 from dr.errors import Unable
@@ -93,11 +94,19 @@ class SimulatedDatabases(Questions):
         return [Finding(check="opens", level="L1", outcome="passed", subject=subject, detail=str(server_version))]
 
     def heartbeat(
-        self, login: Login, moment: datetime, baseline: InstanceBaseline | None, *, subject: str
+        self,
+        login: Login,
+        moment: datetime,
+        baseline: InstanceBaseline | None,
+        *,
+        subject: str,
+        told: Heartbeat | None = None,
     ) -> tuple[Finding, HeartbeatWindow]:
         there = self._enter(login)
         seen = beats(moment, there.beats_until)
-        expected = (baseline.heartbeat, baseline.heartbeat) if baseline else None
+        expected = bracketed(None, baseline.heartbeat) if baseline else None
+        if expected is None and told is not None:
+            expected = bounded_by(told, moment, "the heartbeat object")
         return judge(seen, moment, expected, subject=subject), seen
 
     def content(
