@@ -75,6 +75,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     over.py                 whether a run is over
     abandoned.py            what one run left behind
     sweep.py                scratch that nobody looks after any more
+    heartbeat/              the source's own heartbeat: its installation, and the process that writes it
 
     outside the house
     lab/                    two AWS regions on this machine

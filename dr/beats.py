@@ -69,7 +69,7 @@ class HeartbeatObject(Fact):
     at: Moment
     """Everything that was stored before this moment was stored before the object."""
     newest: Heartbeat | None = None
-    """The newest beat that was committed by then, of an application with one database."""
+    """The newest beat that was committed by then; of which database it does not say."""
     beats: dict[str, Heartbeat] = Field(default_factory=dict)
     """The same for each database, by asset, where the writer says whose they are."""
 
@@ -79,9 +79,9 @@ class HeartbeatObject(Fact):
 
 
 def object_of(beats: Mapping[str, Heartbeat]) -> bytes:
-    """The content of the object: the oldest of each database's newest beats, and all of them by asset."""
-    oldest = min(beats.values(), key=lambda beat: beat.at)
-    one = {"seq": oldest.seq, "at": oldest.at.astimezone(UTC).isoformat(), "lineage": oldest.lineage}
+    """The content of the object: the newest of all beats, and each database's own by asset."""
+    newest = max(beats.values(), key=lambda beat: beat.at)
+    one = {"seq": newest.seq, "at": newest.at.astimezone(UTC).isoformat(), "lineage": newest.lineage}
     return json.dumps(one | {"beats": {asset: beat.model_dump(mode="json") for asset, beat in beats.items()}}).encode()
 
 

@@ -127,6 +127,7 @@ class Roles(Part):
     observe: Word | None = None
     scratch: Word | None = None
     recover: Word | None = None
+    heartbeat: Word | None = None
 
 
 class Person(Part):
@@ -150,6 +151,8 @@ class Database(Part):
     instance: Identifier
     owner_secret: Word
     app_secret: Word
+    heartbeat_secret: Word | None = None
+    """The secret of the role that writes the heartbeat; None: nothing of ours writes one."""
     database: Word | None = None
     """The database that references and assertions speak of; None is the one that the instance was created with."""
     required_checks: tuple[Literal[CHECKS], ...] = ("content", "schema", "heartbeat")  # type: ignore[valid-type]

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Work = Literal["observe", "scratch", "recover", "caller"]
-"""Who makes a call: one of the three roles, or the caller, who assumes them."""
+Work = Literal["observe", "scratch", "recover", "heartbeat", "caller"]
+"""Who makes a call: one of the four roles, or the caller, who assumes them."""
 
 Place = Literal[
     "source instances",
@@ -28,6 +28,8 @@ Place = Literal[
     "evidence bucket",
     "keys",
     "secrets",
+    "heartbeat secrets",
+    "heartbeat objects",
     "roles",
 ]
 """Resources by what they are to an estate. `dr.policy` knows their ARNs."""
@@ -152,6 +154,12 @@ _RECOVER: Mapping[tuple[str, str], tuple[Need, ...]] = {
         *_USES_KEYS,
     ),
 }
+_HEARTBEAT: Mapping[tuple[str, str], tuple[Need, ...]] = {
+    ("sts", "GetCallerIdentity"): (),
+    ("rds", "DescribeDBInstances"): (_rds("DescribeDBInstances", "source instances"),),
+    ("secretsmanager", "GetSecretValue"): (Need("secretsmanager:GetSecretValue", ("heartbeat secrets",)),),
+    ("s3", "PutObject"): (_s3("PutObject", "heartbeat objects"),),
+}
 _CALLER: Mapping[tuple[str, str], tuple[Need, ...]] = {
     ("sts", "AssumeRole"): (Need("sts:AssumeRole", ("roles",)),),
 }
@@ -160,6 +168,7 @@ _BY_WORK: Mapping[Work, Mapping[tuple[str, str], tuple[Need, ...]]] = {
     "observe": _OBSERVE,
     "scratch": _SCRATCH,
     "recover": _RECOVER,
+    "heartbeat": _HEARTBEAT,
     "caller": _CALLER,
 }
 

@@ -56,7 +56,7 @@ def size(document: Document) -> int:
     return sum(not sign.isspace() for sign in json.dumps(document))
 
 
-_ROLES: tuple[Work, ...] = ("observe", "scratch", "recover")
+_ROLES: tuple[Work, ...] = ("observe", "scratch", "recover", "heartbeat")
 
 
 def _allowed(estate: Estate, needs: Iterable[Need]) -> Iterator[Statement]:
@@ -217,6 +217,12 @@ def _places(estate: Estate) -> Mapping[Place, list[str]]:
             {secret(estate.sites.primary.region, one.owner_secret) for one in databases}
             | {secret(site.region, one.app_secret) for site in sites if site.scratch for one in databases}
         ),
+        "heartbeat secrets": sorted(
+            {secret(estate.sites.primary.region, one.heartbeat_secret) for one in databases if one.heartbeat_secret}
+        ),
+        "heartbeat objects": sorted({arn for bucket in buckets for arn in s3([bucket.bucket], f"/{bucket.heartbeat}")})
+        if any(one.heartbeat_secret for one in databases)
+        else [],
         "roles": sorted({name for one in _ROLES if (name := getattr(estate.roles, one))}),
     }
 

@@ -21,7 +21,7 @@ def source_login(context: Context, asset: str, dbname: str | None = None) -> Log
         raise Unable(f"instance {database.instance} is not in {region}", hint="is the estate's instance name right?")
     secret = secrets.read(context.aws, region, database.owner_secret)
     main = database.database or instance.database or "postgres"
-    return _login(context, instance, secret.username, secret.password, dbname or main)
+    return login_to(context.connection, context.estate, instance, secret.username, secret.password, dbname or main)
 
 
 def restored_login(context: Context, asset: str, identifier: str, site: SiteName, dbname: str | None = None) -> Login:
@@ -33,7 +33,7 @@ def restored_login(context: Context, asset: str, identifier: str, site: SiteName
     if password is None:
         raise Unable(f"the one-time password of {identifier} died with the process that set it", hint="restore again")
     main = context.database(asset).database or instance.database or "postgres"
-    return _login(context, instance, instance.master_username, password, dbname or main)
+    return login_to(context.connection, context.estate, instance, instance.master_username, password, dbname or main)
 
 
 def application_login(context: Context, asset: str, identifier: str, site: SiteName) -> Login:
@@ -43,10 +43,13 @@ def application_login(context: Context, asset: str, identifier: str, site: SiteN
         raise Unable(f"scratch instance {identifier} is gone", hint="did somebody sweep it? look at its events")
     secret = secrets.read(context.aws, context.region(site), context.database(asset).app_secret)
     dbname = context.database(asset).database or instance.database or "postgres"
-    return _login(context, instance, secret.username, secret.password, dbname)
+    return login_to(context.connection, context.estate, instance, secret.username, secret.password, dbname)
 
 
-def _login(context: Context, instance: rds.Instance, user: str, password: SecretStr, dbname: str) -> Login:
+def login_to(
+    connection: Connection, estate: Estate, instance: rds.Instance, user: str, password: SecretStr, dbname: str
+) -> Login:
+    """A login to an instance as RDS describes it now. Raises Unable while it has no endpoint."""
     if instance.endpoint is None:
         raise Unable(f"instance {instance.identifier} has no endpoint: it is {instance.status}")
     return Login(
@@ -55,8 +58,8 @@ def _login(context: Context, instance: rds.Instance, user: str, password: Secret
         user=user,
         password=password,
         dbname=dbname,
-        ca=authority(context.connection, context.estate),
-        address=context.connection.address(instance.endpoint.host),
+        ca=authority(connection, estate),
+        address=connection.address(instance.endpoint.host),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 CLIENTS = "dr.aws.clients"
 VERBS = ("look", "change", "pages")
-ROLES = ("observe", "scratch", "recover")
+ROLES = ("observe", "scratch", "recover", "heartbeat")
 Key = tuple[str, str]
 """Module, and the name of a function at its top level."""
 

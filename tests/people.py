@@ -24,14 +24,14 @@ SHARED = "firedrill-control-eu-central-1"
 """The bucket that is a control store where a test wants one; the suite's roles may use it."""
 ACCOUNT = "123456789012"
 REGIONS = ("eu-west-1", "eu-central-1")
-KINDS = ("observe", "scratch", "recover")
+KINDS = ("observe", "scratch", "recover", "heartbeat")
 
 Document = dict[str, Any]
 
 
 def under_roles(text: str, name: str) -> str:
     """An estate whose roles are those of somebody."""
-    nobody = "roles: {observe: null, scratch: null, recover: null}"
+    nobody = "roles: {observe: null, scratch: null, recover: null, heartbeat: null}"
     assert nobody in text
     roles = ", ".join(f'{kind}: "arn:aws:iam::{ACCOUNT}:role/{name}-{kind}"' for kind in KINDS)
     return text.replace(nobody, f"roles: {{{roles}}}")
@@ -43,7 +43,7 @@ def kept_in(text: str, bucket: str) -> str:
 
 
 class People:
-    """A user who may do nothing but assume three roles, and an estate that names the roles."""
+    """A user who may do nothing but assume four roles, and an estate that names the roles."""
 
     def __init__(self, lab: Lab, name: str, control: str | None = None) -> None:
         """`control`: the bucket that is their control store, whether or not it exists yet; None: the lab's folder."""

@@ -186,11 +186,11 @@ def test_scratch_is_denied_what_is_the_estates_and_what_no_run_tagged() -> None:
 
 def test_the_caller_does_itself_what_no_role_is_named_for() -> None:
     role = "arn:aws:iam::123456789012:role/{}".format
-    three = estate(roles={name: role(name) for name in ("observe", "scratch", "recover")})
-    (document,) = documents(three, "caller")
+    every = estate(roles={name: role(name) for name in ("observe", "scratch", "recover", "heartbeat")})
+    (document,) = documents(every, "caller")
     (only,) = document["Statement"]
     assert only["Action"] == ["sts:AssumeRole"]
-    assert only["Resource"] == [role("observe"), role("recover"), role("scratch")]
+    assert only["Resource"] == [role("heartbeat"), role("observe"), role("recover"), role("scratch")]
     alone = documents(estate(roles={"observe": role("observe")}), "caller")
     actions = {action for document in alone for one in document["Statement"] for action in one.get("Action", ())}
     assert {"sts:AssumeRole", "rds:DeleteDBInstance", "rds:CreateDBSnapshot"} <= actions

@@ -25,7 +25,7 @@ from dr.connection import GLOBAL, Connection
 from dr.errors import AwsError, Refused
 from dr.estate import Roles
 
-Role = Literal["observe", "scratch", "recover"]
+Role = Literal["observe", "scratch", "recover", "heartbeat"]
 
 GLOBAL_SERVICES: Final = frozenset({"iam", "route53"})
 _GLOBAL_SIGNING_REGION: Final = "us-east-1"

@@ -24,6 +24,7 @@ __all__ = [
     "delete_objects",
     "digest",
     "list_keys",
+    "put_heartbeat",
     "read",
     "replication_status",
     "stands",
@@ -156,6 +157,22 @@ def stands(aws: Aws, region: str, bucket: str, prefix: str) -> bool:
     """Whether anything is below a scratch prefix: a version, a delete marker, or an upload that nobody finished."""
     found = chain(versions(aws, region, bucket, prefix, role="scratch"), copies.unfinished(aws, region, bucket, prefix))
     return next(found, None) is not None
+
+
+def put_heartbeat(aws: Aws, region: str, bucket: str, key: str, body: bytes) -> None:
+    """Store the heartbeat object: a new version of it each time. The only object of production's that is ever put."""
+    aws.change(
+        "s3",
+        region,
+        "PutObject",
+        _shown(bucket, key, None),
+        role="heartbeat",
+        Bucket=bucket,
+        Key=key,
+        Body=body,
+        ContentType="application/json",
+        ChecksumAlgorithm="SHA256",
+    )
 
 
 def list_keys(aws: Aws, region: str, bucket: str, prefix: str = "", *, role: Role = "observe") -> Iterator[str]:

@@ -30,6 +30,7 @@ VERBS = {
     "runs": "look back: every run, its verdict and how deep it proved",
     "report": "the report of one run, as a page, JSON, Markdown or JUnit",
     "sweep": "remove scratch that outlived its run or its expiry",
+    "heartbeat": "install the numbered row that shows how recent a restore is, and write it",
     "iam-policy": "the least IAM policy of each role, for this estate",
     "lab": "two AWS regions on this machine, with real PostgreSQL: up, seed, status, outage, fault, advance, down",
 }

@@ -12,8 +12,8 @@ from dr.errors import UsageError
 @click.command("iam-policy", epilog="\b\nExample:\n  dr iam-policy --role scratch > scratch.json")
 @click.option(
     "--role",
-    type=click.Choice(["observe", "scratch", "recover", "caller"]),
-    help="Only this one's policy: the document itself, as AWS takes it. Without it: all four, by role.",
+    type=click.Choice(["observe", "scratch", "recover", "heartbeat", "caller"]),
+    help="Only this one's policy: the document itself, as AWS takes it. Without it: all five, by role.",
 )
 @click.option(
     "--part",
@@ -32,6 +32,7 @@ def command(role: str | None, part: int, estate_file: Path, as_json: bool) -> No
       scratch   restores into scratch and removes it; denied whatever lacks a run's tag,
                 and whatever is the estate's own
       recover   takes backups and copies them
+      heartbeat reads the heartbeat's secrets, and writes its objects (`dr heartbeat run`)
       caller    whoever runs `dr`: may assume the roles that the estate names,
                 and does itself what it names no role for
 
@@ -44,7 +45,7 @@ def command(role: str | None, part: int, estate_file: Path, as_json: bool) -> No
       aws iam attach-role-policy --role-name firedrill-scratch \\
           --policy-arn arn:aws:iam::ACCOUNT:policy/firedrill-scratch
 
-    trust.json lets the caller in (sts:AssumeRole, with the caller's ARN as principal). Then name the three roles
+    trust.json lets the caller in (sts:AssumeRole, with the caller's ARN as principal). Then name the roles
     under `roles:` in the estate, and print again: the caller's policy follows. The policies of KMS keys must let the
     account's policies decide. Buckets and secrets that are encrypted under a key of your own need kms:Decrypt (and
     buckets that are written to, kms:GenerateDataKey) on it besides: an estate does not name those keys.

@@ -27,8 +27,12 @@ class Progress:
 
 
 @contextmanager
-def stoppable(heard: str = "stopping: no new step begins, then scratch is removed") -> Iterator[Flag]:
-    """A flag that Ctrl-C, a termination request or a closed terminal sets; `heard` is what the first of them is told.
+def stoppable(
+    heard: str = "stopping: no new step begins, then scratch is removed",
+    again: str = "still removing scratch; `dr sweep` finishes this if you kill it",
+) -> Iterator[Flag]:
+    """A flag that Ctrl-C, a termination request or a closed terminal sets; `heard` is what the first of them is told,
+    and `again` every later one.
 
     The run then stops at its next wait, and tears its scratch down. A second request changes nothing but says what is
     going on: scratch holds customers' data and must go first.
@@ -40,9 +44,7 @@ def stoppable(heard: str = "stopping: no new step begins, then scratch is remove
         # Written past Python's own buffers: the signal may have come in the middle of another line.
         os.write(
             sys.stderr.fileno(),
-            b"still removing scratch; `dr sweep` finishes this if you kill it\n"
-            if stopping.is_set()
-            else f"{heard}\n".encode(),
+            f"{again if stopping.is_set() else heard}\n".encode(),
         )
         stopping.set()
 

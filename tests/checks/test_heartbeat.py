@@ -167,10 +167,10 @@ def _window_of(beats: list[Heartbeat]) -> HeartbeatWindow:
 def test_the_object_says_what_it_holds() -> None:
     beat, later = (Heartbeat(seq=9, at=T + timedelta(seconds=one), lineage=LINE) for one in (0.5, 7.5))
     read = read_object(object_of({"one": beat, "two": later}))
-    assert read == HeartbeatObject(at=beat.at, newest=beat, beats={"one": beat, "two": later})
+    assert read == HeartbeatObject(at=later.at, newest=later, beats={"one": beat, "two": later})
     assert newest_of([read], "two", alone=False) == later
     assert newest_of([read], "three", alone=False) is None
-    assert newest_of([read], "three", alone=True) == beat
+    assert newest_of([read], "three", alone=True) == later
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ SCRATCH_PARAMETER_GROUP = "firedrill-scratch-pg15"
 APP_KEY = "alias/receipts"
 DRILL_KEY = "alias/firedrill"
 OWNER_SECRET = "receipts/owner"  # noqa: S105 - the name of a secret
+HEARTBEAT = "firedrill_heartbeat"
+"""Has a secret from the beginning, and no role in the database until somebody installs a heartbeat of the product's."""
+HEARTBEAT_SECRET = "receipts/heartbeat"  # noqa: S105
 APP_SECRET = "receipts/app"  # noqa: S105
 
 HEARTBEAT_KEY = "firedrill/heartbeat"

@@ -116,9 +116,14 @@ def buckets(reach: Reach) -> None:
 
 
 def logins(reach: Reach) -> tuple[Login, Login]:
-    """Fresh passwords for the owner and the application, kept as secrets in both regions."""
+    """Fresh passwords for the owner and the application, kept as secrets in both regions, as is the heartbeat's."""
     made = []
-    for secret, user in ((names.OWNER_SECRET, names.OWNER), (names.APP_SECRET, names.APP)):
+    kept = (
+        (names.OWNER_SECRET, names.OWNER),
+        (names.APP_SECRET, names.APP),
+        (names.HEARTBEAT_SECRET, names.HEARTBEAT),
+    )
+    for secret, user in kept:
         login = Login(user, secrets.token_urlsafe(24))
         client = reach.secrets(names.PRIMARY)
         client.create_secret(
