@@ -16,6 +16,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     visibility.py           which transactions fell inside a bracket
     comparison.py           content of a restore against a baseline
     schema_comparison.py    shape of a restore against a baseline
+    promises.py             what was promised of backups, against what a site says
     isolation.py            what scratch could reach out with, and what proves that it cannot
     object_versions.py      what stood in a bucket at an instant
     permissions.py          what each AWS operation needs of IAM, for which kind of work
@@ -62,6 +63,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     sources.py              names and secrets in, a login out
     baselines.py            which baseline proves a restore
     waiting.py              until an instance or a snapshot is available
+    control_plane.py        what the site says of a database's backups, before anything is restored
     scratch.py              what the journal and AWS agree is scratch
     isolating.py            the first session of a restored instance, and the proof that it reaches nothing
     steps/                  one step per file

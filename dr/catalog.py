@@ -84,9 +84,9 @@ def window(aws: Aws, region: str, site: SiteName, asset: str, resource_id: str) 
     return found[0]
 
 
-def points(aws: Aws, region: str, site: SiteName, asset: str, instance: str) -> list[RecoveryPoint]:
-    """The snapshots and copies of one database in one site."""
-    return snapshots.recovery_points(aws, region, site, asset, instance)
+def points(aws: Aws, region: str, site: SiteName, asset: str, instance: str, resource_id: str) -> list[RecoveryPoint]:
+    """The snapshots and copies of one database in one site: of this source, not of an earlier bearer of its name."""
+    return snapshots.recovery_points(aws, region, site, asset, instance, resource_id=resource_id)
 
 
 def _heartbeat(aws: Aws, region: str, bucket: str, key: str) -> HeartbeatObject | None:

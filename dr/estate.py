@@ -19,6 +19,7 @@ SiteName = Literal["primary", "recovery"]
 
 CHECKS = (
     "recovery_point",
+    "control_plane",
     "opens",
     "objects",
     "structure",
@@ -145,6 +146,17 @@ class Objectives(Part):
     retention: Duration
 
 
+class Promises(Part):
+    """What was promised of a source besides its objectives. What is not named is not judged."""
+
+    multi_az: bool | None = None
+    deletion_protection: bool | None = None
+    encrypted: bool | None = None
+    public: bool | None = None
+    automated_retention: Duration | None = None
+    """For how long its automated backups are kept, at least."""
+
+
 class Database(Part):
     """An RDS instance, with the secrets that hold the owner's and the application's passwords."""
 
@@ -155,6 +167,7 @@ class Database(Part):
     """The secret of the role that writes the heartbeat; None: nothing of ours writes one."""
     database: Word | None = None
     """The database that references and assertions speak of; None is the one that the instance was created with."""
+    promises: Promises = Promises()
     required_checks: tuple[Literal[CHECKS], ...] = ("content", "schema", "heartbeat")  # type: ignore[valid-type]
     """Checks that must give an answer: one that an instance does not offer makes the run inconclusive."""
 

@@ -17,6 +17,7 @@ from dr.verification import Level
 
 LEVEL_OF: Mapping[str, Level] = {
     "recovery_point": "L0",
+    "control_plane": "L0",
     "opens": "L1",
     "objects": "L2",
     "structure": "L3",

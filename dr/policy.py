@@ -198,6 +198,13 @@ def _places(estate: Estate) -> Mapping[Place, list[str]]:
             for kind, name in (("subgrp", one.subnet_group), ("pg", one.parameter_group), ("og", "default:*"))
             for arn in rds(kind, [name], [region])
         ],
+        "lasting groups": [
+            arn
+            for site in sites
+            if site.recovery
+            for kind, name in (("subgrp", site.recovery.subnet_group), ("pg", site.recovery.parameter_group))
+            for arn in rds(kind, [name], [site.region])
+        ],
         "estate buckets": s3(own),
         "estate objects": s3(own, "/*"),
         "scratch buckets": s3(in_scratch),

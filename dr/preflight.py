@@ -65,7 +65,8 @@ def check_test(aws: Aws, estate: Estate, document: Document, plan: Plan, records
     if isinstance(target, AtPoint):
         for asset in plan.databases:
             instance = application.databases[asset].instance
-            for point in catalog.points(aws, plan.region(plan.site), plan.site, asset, instance):
+            region = plan.region(plan.site)
+            for point in catalog.points(aws, region, plan.site, asset, instance, sources[asset]):
                 times[point.identifier] = point.time
     if isinstance(target, AtTime | AtPoint) or records:
         choose_instant(target, records, limits, sources, times)

@@ -46,6 +46,8 @@ class RecoveryPoint(Fact):
     status: str
     encrypted: bool
     kms_key: str | None = None
+    resource_id: str | None = None
+    """The source's `DbiResourceId`, where RDS tells."""
 
 
 class RecoveryWindow(Fact):
@@ -61,6 +63,8 @@ class RecoveryWindow(Fact):
     latest: datetime | None
     encrypted: bool
     status: str
+    kms_key: str | None = None
+    retention_days: int | None = None
 
     @property
     def grows(self) -> bool:
@@ -94,6 +98,11 @@ class SourceFacts(Fact):
     encrypted: bool
     kms_key: str | None
     lifecycle_support: str | None
+    multi_az: bool | None = None
+    """This and what follows is not repeated, but promised. None: recorded before anybody looked."""
+    deletion_protection: bool | None = None
+    public: bool | None = None
+    retention_days: int | None = None
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def passed_run(plan: Plan) -> list[Event]:
             Learned(name=facts.INSTANT, value=stamp(INSTANT)),
             Learned(name=facts.CHOSEN, value={"instant": stamp(INSTANT), "reason": "newest", "record": "b"}),
             Learned(name=facts.recovery_point_of(DATABASE), value="ab-1"),
-            *found(DATABASE, finding("recovery_point")),
+            *found(DATABASE, finding("recovery_point"), finding("control_plane")),
             *found(BUCKET, finding("recovery_point", subject=BUCKET)),
         ),
         *step(

@@ -100,4 +100,6 @@ def _read(raw: Mapping[str, Any], region: str, site: SiteName, asset: str) -> Re
         latest=rds.utc_or_none(window.get("LatestTime")),
         encrypted=raw.get("Encrypted", False),
         status=raw.get("Status", "unknown"),
+        kms_key=raw.get("KmsKeyId"),
+        retention_days=raw.get("BackupRetentionPeriod"),
     )

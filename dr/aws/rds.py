@@ -191,10 +191,20 @@ def parameter_group(aws: Aws, region: str, name: str) -> ParameterGroup | None:
     return found and ParameterGroup(name=found["DBParameterGroupName"], family=found["DBParameterGroupFamily"])
 
 
-def parameters(aws: Aws, region: str, group: str) -> dict[str, str | None]:
-    """What a parameter group sets, with RDS's own defaults: name -> value. None where the engine's default holds."""
+def quotas(aws: Aws, region: str) -> dict[str, tuple[int, int]]:
+    """What this account has in a region and may have there: quota -> (used, most)."""
+    answer = aws.look(_SERVICE, region, "DescribeAccountAttributes", f"quotas in {region}")
+    return {one["AccountQuotaName"]: (one["Used"], one["Max"]) for one in answer.get("AccountQuotas", ())}
+
+
+def parameters(aws: Aws, region: str, group: str, only: str | None = None) -> dict[str, str | None]:
+    """What a parameter group sets, with RDS's own defaults: name -> value. None where the engine's default holds.
+
+    `only`: this one alone, without the pages of all the others.
+    """
     about = f"parameters of {group}"
-    found = each(aws, region, "DescribeDBParameters", "Parameters", about, DBParameterGroupName=group)
+    narrowed = {"Filters": [{"Name": "parameter-name", "Values": [only]}]} if only else {}
+    found = each(aws, region, "DescribeDBParameters", "Parameters", about, DBParameterGroupName=group, **narrowed)
     return {one["ParameterName"]: one.get("ParameterValue") for one in found}
 
 

@@ -92,6 +92,7 @@ def recovery_points(
             status=one.status,
             encrypted=one.encrypted,
             kms_key=one.kms_key,
+            resource_id=one.resource_id,
         )
         for one in snapshots(aws, region, instance)
         if one.time is not None and (resource_id is None or one.resource_id in (None, resource_id))

@@ -1,6 +1,6 @@
 """Choose T: the one moment to which every asset of the run is restored. Journaled before any restore begins."""
 
-from dr import catalog, facts
+from dr import catalog, control_plane, facts
 from dr.context import Context
 from dr.records import Chosen, Limits
 from dr.records import choose_instant as rule
@@ -24,12 +24,14 @@ def choose_instant(step: ChooseInstant, context: Context) -> None:
     limits = _limits(context, sources)
     if (newest := limits.latest()) is not None:
         context.learn(facts.RESTORABLE_AT_START, stamp(newest))
-    points = {
+    held_here = {
         point.identifier: point
         for asset in plan.databases
-        for point in catalog.points(context.aws, region, step.site, asset, context.database(asset).instance)
-        if point.status == "available"
+        for point in catalog.points(
+            context.aws, region, step.site, asset, context.database(asset).instance, sources[asset]
+        )
     }
+    points = {name: point for name, point in held_here.items() if point.status == "available"}
     chosen = rule(target, known, limits, sources, {name: point.time for name, point in points.items()})
     context.learn(facts.INSTANT, stamp(chosen.instant))
     context.learn(facts.CHOSEN, chosen.model_dump(mode="json"))
@@ -38,6 +40,8 @@ def choose_instant(step: ChooseInstant, context: Context) -> None:
         limits = _wait_for_windows(step, context, chosen, sources)
     for asset, beat in limits.beats.items():
         context.learn(facts.told_heartbeat_of(asset), beat.model_dump(mode="json"))
+    lasting = context.site(step.site).recovery
+    about_the_place = control_plane.of_the_place(context, region, lasting) if plan.databases else []
     for asset, window in limits.windows.items():
         name = chosen.snapshots.get(asset)
         held = points[name] if name else window
@@ -45,6 +49,9 @@ def choose_instant(step: ChooseInstant, context: Context) -> None:
             facts.recovery_point_of(asset), f"snapshot {name}" if name else f"{window.backup_arn or window.resource_id}"
         )
         context.find(asset, _judge(asset, held, region, chosen))
+        says = control_plane.says_of(region, context.clock.now(), sources[asset], window, held_here)
+        for finding in (*control_plane.of_a_database(context, asset, says, held, known), *about_the_place):
+            context.find(asset, finding)
     for asset in plan.buckets:
         bucket = context.bucket(asset)
         name = bucket.bucket if step.site == "primary" else bucket.copy_

@@ -1,6 +1,6 @@
 """Record what is true of a database around one whole second, while it goes on being written to."""
 
-from dr import facts
+from dr import facts, promises
 from dr.aws import rds
 from dr.context import Context
 from dr.errors import Unable
@@ -44,10 +44,11 @@ def record_baseline(step: RecordBaseline, context: Context) -> None:
         f"baselines/{step.asset}/{stamp(recorded.instant)}-{context.plan.run}",
         recorded.model_dump_json(by_alias=True).encode(),
     )
-    context.learn(
-        facts.source_of(step.asset),
-        source.facts().model_dump(mode="json"),
-    )
+    seen = source.facts()
+    context.learn(facts.source_of(step.asset), seen.model_dump(mode="json"))
+    # The recovery site cannot be asked for it, and the source cannot once it is lost: it is judged while it is there.
+    for finding in promises.of_the_source(step.asset, database.promises, seen, f"at {stamp(recorded.instant)}"):
+        context.find(step.asset, finding)
     context.learn(facts.database_of(step.asset), database.database or source.database or "postgres")
     context.learn(facts.instant_of(step.asset), stamp(recorded.instant))
     context.learn(facts.baseline_of(step.asset), document.model_dump())

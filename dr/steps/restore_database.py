@@ -104,7 +104,8 @@ def _restore(step: RestoreDatabase, context: Context, request: restores.RestoreR
     region = context.region(step.site)
     chosen = Chosen.model_validate(context.fact(facts.CHOSEN))
     if identifier := chosen.snapshots.get(step.asset):
-        held = catalog.points(context.aws, region, step.site, step.asset, context.database(step.asset).instance)
+        instance = context.database(step.asset).instance
+        held = catalog.points(context.aws, region, step.site, step.asset, instance, request.source.resource_id)
         point = choose_point(held, identifier, step.site)
         return restores.restore_from_snapshot(context.aws, region, request, point).resource_id
     window = catalog.window(context.aws, region, step.site, step.asset, request.source.resource_id)

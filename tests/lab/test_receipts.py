@@ -144,7 +144,7 @@ def test_objects_deletions_and_secrets_reach_the_other_region(reach: Reach) -> N
 
     until(lambda: entries(names.PRIMARY) == entries(names.RECOVERY))
     assert {kind for kind, _, _ in entries(names.RECOVERY)} == {"Versions", "DeleteMarkers"}
-    for secret in (names.OWNER_SECRET, names.APP_SECRET):
+    for secret in (names.OWNER_SECRET, names.APP_SECRET, names.HEARTBEAT_SECRET):
         copy = reach.secrets(names.RECOVERY).get_secret_value(SecretId=secret)["SecretString"]
         assert json.loads(copy)["password"] == reach.login(secret).password
 

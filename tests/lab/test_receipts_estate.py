@@ -21,6 +21,7 @@ def test_the_estate_is_valid_and_names_what_is_seeded() -> None:
         names.OWNER_SECRET,
         names.APP_SECRET,
     )
+    assert database.heartbeat_secret == names.HEARTBEAT_SECRET
     assert bucket.bucket == names.documents_bucket(names.PRIMARY)
     assert bucket.copy_ == names.documents_bucket(names.RECOVERY)
     assert bucket.heartbeat == names.HEARTBEAT_KEY

@@ -172,6 +172,21 @@ class Rds:
         self._region.snapshots[name] = made
         return {"DBSnapshot": self._pictured(made)}
 
+    def describe_account_attributes(self, _: Parameters) -> Parameters:
+        used = {"DBInstances": len(self._region.instances), "ManualSnapshots": len(self._region.snapshots)}
+        shown = [{"AccountQuotaName": name, "Used": count, "Max": 100} for name, count in used.items()]
+        return {"AccountQuotas": shown}
+
+    def describe_db_subnet_groups(self, asked: Parameters) -> Parameters:
+        return {"DBSubnetGroups": [{"DBSubnetGroupName": asked["DBSubnetGroupName"]}]}
+
+    def describe_db_parameter_groups(self, asked: Parameters) -> Parameters:
+        named = asked["DBParameterGroupName"]
+        return {"DBParameterGroups": [{"DBParameterGroupName": named, "DBParameterGroupFamily": "postgres15"}]}
+
+    def describe_db_parameters(self, _: Parameters) -> Parameters:
+        return {"Parameters": [{"ParameterName": "rds.force_ssl", "ParameterValue": "1"}]}
+
     def describe_events(self, asked: Parameters) -> Parameters:
         now = self._account.moment()
         found = [one for one in self._region.events if one[0] == asked["SourceIdentifier"] and one[1] <= now]
@@ -227,4 +242,6 @@ def replicated(source: str, region: str) -> Parameters:
         "DbiResourceId": "db-SOURCE",
         "Status": "replicating",
         "Encrypted": True,
+        "KmsKeyId": key_arn(region, "alias/receipts"),
+        "BackupRetentionPeriod": 7,
     }
