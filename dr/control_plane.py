@@ -55,10 +55,15 @@ def of_the_place(context: Context, region: str, lasting: Lasting | None) -> list
 
 
 def says_of(
-    region: str, moment: datetime, resource_id: str, window: RecoveryWindow, points: Mapping[str, RecoveryPoint]
+    region: str,
+    before: datetime,
+    after: datetime,
+    resource_id: str,
+    window: RecoveryWindow,
+    points: Mapping[str, RecoveryPoint],
 ) -> SiteSays:
     mine = tuple(point for point in points.values() if point.asset == window.asset)
-    return SiteSays(region=region, asked_at=moment, resource_id=resource_id, window=window, points=mine)
+    return SiteSays(region=region, asked_at=before, told_at=after, resource_id=resource_id, window=window, points=mine)
 
 
 def _key(context: Context, asset: str, region: str, source: RecoveryPoint | RecoveryWindow) -> Finding:

@@ -28,6 +28,8 @@ class SiteSays(Fact):
 
     region: str
     asked_at: Moment
+    told_at: Moment
+    """The window is of some moment between these two: a slow answer leaves in doubt how old it is."""
     resource_id: str
     """Of the source, as the newest committed backup recorded it."""
     window: RecoveryWindow
@@ -70,18 +72,21 @@ def _age(asset: str, says: SiteSays, rpo: timedelta) -> Finding:
     window, ours = says.window, [one for one in says.points if one.resource_id in (None, says.resource_id)]
     newest = max((one.time for one in ours if one.status == "available"), default=None)
     latest = max((moment for moment in (window.latest, newest) if moment), default=None)
-    behind = (says.asked_at - latest).total_seconds() if latest else None
+    behind = (says.told_at - latest).total_seconds() if latest else None
     wrong = []
     if not window.grows:
         wrong.append(f"automated backups are {window.status}: nothing is added to them any more")
-    if behind is None or behind > rpo.total_seconds():
+    if latest is None or says.asked_at - latest > rpo:
         wrong.append("what is newest is older than may be lost")
+    slow = ""
+    if not wrong and latest is not None and says.told_at - latest > rpo:
+        slow = f"the answer took {(says.told_at - says.asked_at).total_seconds():.0f} s: it may be as old, or that late"
     return _finding(
         asset,
-        "failed" if wrong else "passed",
+        "failed" if wrong else "errored" if slow else "passed",
         expected=f"automated backups that grow, at most {rpo.total_seconds():.0f} s behind (RPO)",
         observed=f"{window.status}, {f'{behind:.1f} s behind' if behind is not None else 'nothing to restore'}",
-        detail="; ".join(wrong),
+        detail="; ".join(wrong) or slow,
     )
 
 

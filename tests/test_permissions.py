@@ -54,10 +54,10 @@ def test_no_call_without_a_declaration_and_no_declaration_without_a_call() -> No
         ("dr.scratch", 'role="scratch")\n        return', 'role="recover")\n        return', "'recover') is called"),
         ("dr.aws.rds", 'role: Role = "observe") -> Instance', 'role: Role = "recover") -> Instance', "is called"),
         (
-            "dr.preflight",
-            "rds.subnet_group(aws",
-            "rds.lock(aws",
-            "('rds', 'DescribeDBSubnetGroups', 'observe') has a row",
+            "dr.control_plane",
+            "rds.quotas(context.aws",
+            "rds.lock(context.aws",
+            "('rds', 'DescribeAccountAttributes', 'observe') has a row",
         ),
     ],
 )

@@ -57,9 +57,10 @@ def judged(
     points: tuple[RecoveryPoint, ...] = (copy("one"),),
     restored: RecoveryPoint | RecoveryWindow | None = None,
     committed: dict[str, timedelta] | None = None,
+    took: timedelta = timedelta(),
 ) -> dict[str, Finding]:
     held = held or window()
-    says = SiteSays(region=HERE, asked_at=NOW, resource_id="db-1", window=held, points=points)
+    says = SiteSays(region=HERE, asked_at=NOW - took, told_at=NOW, resource_id="db-1", window=held, points=points)
     when = {name: NOW - age for name, age in ({"one": DAY} if committed is None else committed).items()}
     found = of_the_site("receipts-db", says, restored or held, when, rpo=RPO, retention=RETENTION)
     return dict(zip(("identity", "age", "kept"), found, strict=True))
@@ -240,3 +241,13 @@ def test_what_an_older_record_did_not_note_is_not_available() -> None:
     found = list(of_the_source("receipts-db", every, source("db-1"), "long ago"))
     assert outcomes(found) == ["not_available"] * 4
     assert all("take a new backup" in one.detail for one in found)
+
+
+@pytest.mark.parametrize(
+    ("age", "outcome"),
+    [(timedelta(minutes=4), "passed"), (timedelta(minutes=7), "errored"), (timedelta(minutes=9), "failed")],
+)
+def test_a_slow_answer_leaves_in_doubt_how_old_it_is(age: timedelta, outcome: str) -> None:
+    told = judged(window(latest=NOW - age), points=(), took=timedelta(minutes=3))["age"]
+    assert told.outcome == outcome
+    assert ("took 180 s" in told.detail) == (outcome == "errored")

@@ -1,5 +1,8 @@
 """Choose T: the one moment to which every asset of the run is restored. Journaled before any restore begins."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from dr import catalog, control_plane, facts
 from dr.context import Context
 from dr.records import Chosen, Limits
@@ -21,7 +24,9 @@ def choose_instant(step: ChooseInstant, context: Context) -> None:
     known = context.records()
     sources = catalog.sources(context.aws, plan, context.application, known)
     target = parse_target(plan.target)
-    limits = _limits(context, sources)
+    told = _promptly(context, sources)
+    context.learn(facts.ASKED_AT, stamp(told.after))
+    limits = told.limits
     if (newest := limits.latest()) is not None:
         context.learn(facts.RESTORABLE_AT_START, stamp(newest))
     held_here = {
@@ -37,7 +42,8 @@ def choose_instant(step: ChooseInstant, context: Context) -> None:
     context.learn(facts.CHOSEN, chosen.model_dump(mode="json"))
     context.say(f"instant {stamp(chosen.instant)}: {chosen.reason}")
     if not isinstance(target, AtPoint):
-        limits = _wait_for_windows(step, context, chosen, sources)
+        told = _wait_for_windows(step, context, chosen, sources)
+        limits = told.limits
     for asset, beat in limits.beats.items():
         context.learn(facts.told_heartbeat_of(asset), beat.model_dump(mode="json"))
     lasting = context.site(step.site).recovery
@@ -49,7 +55,7 @@ def choose_instant(step: ChooseInstant, context: Context) -> None:
             facts.recovery_point_of(asset), f"snapshot {name}" if name else f"{window.backup_arn or window.resource_id}"
         )
         context.find(asset, _judge(asset, held, region, chosen))
-        says = control_plane.says_of(region, context.clock.now(), sources[asset], window, held_here)
+        says = control_plane.says_of(region, told.before, told.after, sources[asset], window, held_here)
         for finding in (*control_plane.of_a_database(context, asset, says, held, known), *about_the_place):
             context.find(asset, finding)
     for asset in plan.buckets:
@@ -72,30 +78,39 @@ def choose_instant(step: ChooseInstant, context: Context) -> None:
         )
 
 
-def _limits(context: Context, sources: dict[str, str]) -> Limits:
-    """What the site holds, and when it said so: how far it is behind follows from both."""
+@dataclass(frozen=True)
+class Told:
+    """What the site holds, and between which moments it said so: how far it is behind follows from all three."""
+
+    limits: Limits
+    before: datetime
+    after: datetime
+
+
+def _ask(context: Context, sources: dict[str, str]) -> Told:
+    before = context.clock.now()
+    limits = catalog.limits(context.aws, context.plan, context.application, sources)
+    return Told(limits, before, context.clock.now())
+
+
+def _promptly(context: Context, sources: dict[str, str]) -> Told:
+    """Ask again when the answer was slow, a few times."""
     for _ in range(ROUNDS):
-        begun = context.clock.monotonic()
-        limits = catalog.limits(context.aws, context.plan, context.application, sources)
-        asked = context.clock.now()
-        if context.clock.monotonic() - begun < PROMPT:
+        told = _ask(context, sources)
+        if (told.after - told.before).total_seconds() < PROMPT:
             break
-    context.learn(facts.ASKED_AT, stamp(asked))
-    return limits
+    return told
 
 
-def _wait_for_windows(step: ChooseInstant, context: Context, chosen: Chosen, sources: dict[str, str]) -> Limits:
-    def look() -> Limits:
-        return catalog.limits(context.aws, context.plan, context.application, sources)
-
+def _wait_for_windows(step: ChooseInstant, context: Context, chosen: Chosen, sources: dict[str, str]) -> Told:
     return until(
-        look,
-        lambda limits: all(window.holds(chosen.instant) for window in limits.windows.values()),
+        lambda: _ask(context, sources),
+        lambda told: all(window.holds(chosen.instant) for window in told.limits.windows.values()),
         what=f"the {step.site} site's windows to reach {stamp(chosen.instant)}",
         clock=context.clock,
         deadline=context.deadline(step.timeout),
         every=context.interval(30),
-        shown=lambda limits: "; ".join(f"{asset}: {window.shown()}" for asset, window in limits.windows.items()),
+        shown=lambda told: "; ".join(f"{asset}: {window.shown()}" for asset, window in told.limits.windows.items()),
     )
 
 
