@@ -26,4 +26,6 @@ def ends_exactly(runner: Runner, report: Report) -> None:
         return
     assert (found.observed or "").startswith(f"beat {beat[0]} of "), (report.run, beat, found)
     late = report.instant - beat[1] > FRESH
-    assert found.outcome == ("errored" if late else "passed"), (report.run, beat, found)
+    # With nothing that tells the number, Firedrill does not say `passed`: it cannot know what this test knows.
+    right = ("errored",) if late else ("passed", "not_available")
+    assert found.outcome in right, (report.run, beat, found)
