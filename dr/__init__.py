@@ -14,6 +14,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     verification.py         findings, depth, coverage, baselines
     beats.py                the heartbeat's numbers: which a restore must hold, and what the object tells
     visibility.py           which transactions fell inside a bracket
+    table_comparison.py     content of one table against a baseline, chunk by chunk
     comparison.py           content of a restore against a baseline
     schema_comparison.py    shape of a restore against a baseline
     promises.py             what was promised of backups, against what a site says

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import TypeVar
 
-from dr import comparison
+from dr import table_comparison
 from dr.bracket import Side, Source, enter, open_around, open_bracket
 from dr.checks import chunks, heartbeat, schema
 from dr.checks.chunks import Relation
@@ -109,14 +109,14 @@ def _record(name: str, source: Source, seed: int, clock: Clock) -> DatabaseBasel
     kept = [[one for one in relations if one.key not in unread] for relations in (first, second)]
     before, after = _both(sides, lambda side, number: _read(side.session, kept[number], seed, clock))
     relations = {one.key: one for some in kept for one in some}
-    changed = {one: sorted(comparison.changed(before.get(key), after.get(key))) for key, one in relations.items()}
+    changed = {one: sorted(table_comparison.changed(before.get(key), after.get(key))) for key, one in relations.items()}
     rows = _both(sides, lambda side, _: _rows(side.session, changed, seed, clock))
     tables = {
         relation.key: TableBaseline(
             before=before.get(relation.key),
             after=after.get(relation.key),
             hot={
-                chunk: comparison.hot_chunk(rows[0][relation.key, chunk], rows[1][relation.key, chunk])
+                chunk: table_comparison.hot_chunk(rows[0][relation.key, chunk], rows[1][relation.key, chunk])
                 for chunk in some
             },
         )

@@ -36,7 +36,15 @@ ONLY_IN = {
 
 WHAT_WE_KNOW = {
     *("dr.harmless", "dr.errors", "dr.estate", "dr.recovery", "dr.runbook", "dr.claims", "dr.plan", "dr.records"),
-    *("dr.facts", "dr.verification", "dr.comparison", "dr.schema_comparison", "dr.object_versions", "dr.visibility"),
+    *(
+        "dr.facts",
+        "dr.verification",
+        "dr.table_comparison",
+        "dr.comparison",
+        "dr.schema_comparison",
+        "dr.object_versions",
+        "dr.visibility",
+    ),
     *("dr.events", "dr.provenance", "dr.timeline", "dr.verdict", "dr.permissions", "dr.policy", "dr.durations"),
     *("dr.replay", "dr.isolation", "dr.spans", "dr.beats", "dr.promises"),
 }

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dr.comparison import BLOCKS, MANY, changed, compare_content, hot_chunk, second_look, total
+from dr.comparison import compare_content, second_look, total
 from dr.schema_comparison import compare_roles, compare_schema
+from dr.table_comparison import BLOCKS, MANY, changed, hot_chunk
 from dr.verification import (
     Chunk,
     Coverage,

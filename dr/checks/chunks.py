@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg import sql
 
-from dr.comparison import BLOCKS
 from dr.postgres import Session, begin, release
+from dr.table_comparison import BLOCKS
 from dr.telling import telling, told
 from dr.verification import Chunk, SeenRow, TableSide
 
