@@ -7,8 +7,10 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     what we know            pure: standard library, pydantic and one another
     harmless.py             names and messages that obey nobody when they are shown
     errors.py               the error tree; each class carries its exit code
+    quantities.py           how long, and how much, as people write it
     estate.py               what is protected, and what was promised for it
     recovery.py             recovery points, recovery windows, restore targets
+    hashing.py              how rows are hashed: the tier and the seed
     runbook.py              the steps that a run can take, with their fields
     claims.py               names, tags, expiry; the guard that every delete has to pass
     verification.py         findings, depth, coverage, baselines
@@ -16,6 +18,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     visibility.py           which transactions fell inside a bracket
     table_comparison.py     content of one table against a baseline, chunk by chunk
     comparison.py           content of a restore against a baseline
+    agreement.py            two restores of one instant against each other
     schema_comparison.py    shape of a restore against a baseline
     promises.py             what was promised of backups, against what a site says
     isolation.py            what scratch could reach out with, and what proves that it cannot
@@ -51,7 +54,10 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     postgres.py             a database connection with patience
     settling.py             wait until what was committing at an instant is over
     checks/                 one integrity check per file: look, compare, answer
+    pace.py                 no faster than was asked
     bracket.py              two snapshots of the source, just before and just after an instant
+    replica_bracket.py      the same on a replica, by what it has replayed
+    recording.py            one database, read on both sides by several sessions
     baseline.py             record what is true around an instant
     questions.py            what steps ask of a database, by name
     report/                 one frozen value -> HTML, Markdown, JSON, JUnit
@@ -62,6 +68,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     what we do
     context.py              what a step may touch
     sources.py              names and secrets in, a login out
+    agreeing.py             what other restores of the instant held
     baselines.py            which baseline proves a restore
     waiting.py              until an instance or a snapshot is available
     control_plane.py        what the site says of a database's backups, before anything is restored

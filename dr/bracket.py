@@ -58,8 +58,12 @@ class Source:
 
     def lock(self) -> None:
         """Hold every table in both sessions, before either moment is fixed."""
-        for side in (self.before, self.after):
-            chunks.lock(side.session, self.types)
+        chunks.lock(self.before.session, self.types)
+        self.lock_after()
+
+    def lock_after(self) -> None:
+        """Hold every table in the second session only."""
+        chunks.lock(self.after.session, self.types)
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def open_around(watcher: Session, sources: dict[str, Source], clock: Clock, arou
         source.before.open()
     instant = around()
     for source in sources.values():
-        chunks.lock(source.after.session, source.types)
+        source.lock_after()
     now = _now(watcher)
     if not max(source.before.held.at for source in sources.values()) < instant < now:
         raise Unable(f"the instant {stamp(instant)} is not inside its bracket", hint="do the clocks agree?")

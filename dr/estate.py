@@ -1,7 +1,5 @@
 """The estate: the sites and assets that are protected, and the objectives that were promised for them. One file."""
 
-import re
-from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -10,12 +8,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     StringConstraints,
     model_validator,
 )
 
+from dr.quantities import Bytes, Duration
+
 SiteName = Literal["primary", "recovery"]
+Tier = Literal["fast", "canonical"]
+"""`fast`: the server's own hash of a record, good within one major version of PostgreSQL. It is a hash of equality, and
+not promised to stay what it is. `canonical`: a digest of each column's text under pinned settings, which stays the same
+across major versions, and costs about four times as much."""
 
 CHECKS = (
     "recovery_point",
@@ -24,6 +27,7 @@ CHECKS = (
     "objects",
     "structure",
     "content",
+    "agreement",
     "schema",
     "extensions",
     "roles",
@@ -33,21 +37,6 @@ CHECKS = (
     "assertions",
 )
 """Every check that a restore test knows, by the name that `required_checks` uses."""
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-def duration(text: object) -> timedelta:
-    """Read a duration as people write it: `30s`, `5m`, `4h`, `1h30m`, `30d`. Raises ValueError for anything else."""
-    if isinstance(text, timedelta):
-        return text
-    parts = re.findall(r"([0-9]{1,9})([smhdw])", text) if isinstance(text, str) else []
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{text!r} is not a duration; write 30s, 5m, 4h or 30d")
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
-    if not 0 < seconds <= 10 * 365 * 86400:
-        raise ValueError(f"{text!r} must be longer than nothing and shorter than ten years")
-    return timedelta(seconds=seconds)
 
 
 def _word(text: object) -> object:
@@ -63,7 +52,6 @@ def _known_check(name: str) -> str:
 
 
 CheckName = Annotated[str, AfterValidator(_known_check)]
-Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(lambda value: int(value.total_seconds()))]
 Word = Annotated[str, BeforeValidator(_word), StringConstraints(min_length=1, max_length=1024)]
 Name = Annotated[str, BeforeValidator(_word), StringConstraints(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=30)]
 """A name that we give: it becomes part of AWS identifiers, so it keeps to what every one of them allows.
@@ -157,6 +145,20 @@ class Promises(Part):
     """For how long its automated backups are kept, at least."""
 
 
+class Reading(Part):
+    """How a source is read for a baseline, while people work with it."""
+
+    replica: Identifier | None = None
+    """A read replica of the instance, in the same region, to read instead of the instance itself."""
+    workers: Annotated[int, Field(strict=True, ge=1, le=64)] = 2
+    """Sessions that read at the same time, for each of the two sides of the bracket."""
+    rate: Bytes | None = None
+    """Bytes a second that all of them read together, on average. None: as fast as it goes."""
+    hashing: Tier = "fast"
+    """`canonical` where restores are of another major version than the source, and for who must be able to compare the
+    hashes years later."""
+
+
 class Database(Part):
     """An RDS instance, with the secrets that hold the owner's and the application's passwords."""
 
@@ -170,6 +172,7 @@ class Database(Part):
     promises: Promises = Promises()
     required_checks: tuple[Literal[CHECKS], ...] = ("content", "schema", "heartbeat")  # type: ignore[valid-type]
     """Checks that must give an answer: one that an instance does not offer makes the run inconclusive."""
+    reading: Reading = Reading()
 
 
 class Bucket(Part):
@@ -198,7 +201,8 @@ class Assertion(Part):
     name: Word
     database: Word
     sql: Word
-    expect: Word
+    expect: Word | None = None
+    """None: what the source itself answered at the instant, recorded with the baseline. Rows in any order."""
 
 
 class Application(Part):
@@ -260,6 +264,12 @@ def dangling(estate: Estate) -> list[tuple[tuple[str | int, ...], str]]:
             ((*here, "assertions", index, "database"), f"unknown database {assertion.database!r}")
             for index, assertion in enumerate(application.assertions)
             if assertion.database not in application.databases
+        ]
+        names = [assertion.name for assertion in application.assertions]
+        found += [
+            ((*here, "assertions", index, "name"), f"another assertion is called {name!r} already")
+            for index, name in enumerate(names)
+            if name in names[:index]
         ]
         for kind, assets in (("databases", application.databases), ("buckets", application.buckets)):
             for asset in assets:

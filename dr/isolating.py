@@ -10,6 +10,7 @@ from dr.clock import Deadline
 from dr.context import Context
 from dr.errors import Refused, Unable
 from dr.events import Isolated, Thing
+from dr.hashing import Hashing
 from dr.isolation import Before
 from dr.runbook import RestoreDatabase
 from dr.sources import restored_login
@@ -65,16 +66,16 @@ def _noted(step: RestoreDatabase, context: Context, resource_id: str, deadline: 
         return [Before.model_validate(row) for row in context.kept(name)]
     owner = restored_login(context, step.asset, step.instance, step.site)
     found = context.ask.outlets(
-        owner.to, first=owner.dbname, seed=lambda: _seed(context, step.asset), deadline=deadline
+        owner.to, first=owner.dbname, hashing=lambda: _hashing(context, step.asset), deadline=deadline
     )
     context.keep(name, [one.model_dump(mode="json") for one in found])
     return found
 
 
-def _seed(context: Context, asset: str) -> int | None:
-    """By which rows are hashed. None where there is no baseline: then no row will be compared."""
+def _hashing(context: Context, asset: str) -> Hashing | None:
+    """How rows are hashed. None where there is no baseline: then no row will be compared."""
     try:
-        return baseline_for(context, asset).seed
+        return baseline_for(context, asset).hashing
     except NoBaseline:
         return None
 

@@ -22,6 +22,7 @@ LEVEL_OF: Mapping[str, Level] = {
     "objects": "L2",
     "structure": "L3",
     "content": "L4",
+    "agreement": "L4",
     "schema": "L5",
     "extensions": "L5",
     "roles": "L5",

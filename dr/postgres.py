@@ -210,9 +210,9 @@ def hold(session: Session) -> Snapshot:
     return Snapshot(session, str(row[0]), str(row[1]), row[2])
 
 
-def join(login: Login, snapshot: Snapshot) -> Session:
-    """Another session that sees the same moment."""
-    session = connect(login)
+def join(login: Login, snapshot: Snapshot, **options: Any) -> Session:
+    """Another session that sees the same moment. `options` are those of `connect`."""
+    session = connect(login, **options)
     begin(session)
     with telling(f"joining the snapshot of {login.dbname}"):
         session.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot.name)))

@@ -24,6 +24,28 @@ def source_login(context: Context, asset: str, dbname: str | None = None) -> Log
     return login_to(context.connection, context.estate, instance, secret.username, secret.password, dbname or main)
 
 
+def reading_login(context: Context, asset: str, dbname: str | None = None) -> Login:
+    """The owner's login to whatever the estate says a baseline is read from: the source, or a replica of it.
+
+    A replica has the roles and passwords of its source. Raises Unable for an instance that is no replica of it.
+    """
+    login = source_login(context, asset, dbname)
+    database = context.database(asset)
+    named = database.reading.replica
+    if named is None:
+        return login
+    region = context.region("primary")
+    replica = rds.instance(context.aws, region, named)
+    if replica is None:
+        raise Unable(f"replica {named} of {database.instance} is not in {region}", hint="see `reading:` in the estate")
+    if replica.replica_of != database.instance:
+        raise Unable(
+            f"instance {named} in {region} is no replica of {database.instance}",
+            hint="a baseline of anything else says nothing; see `reading:` in the estate",
+        )
+    return login_to(context.connection, context.estate, replica, login.user, login.password, login.dbname)
+
+
 def restored_login(context: Context, asset: str, identifier: str, site: SiteName, dbname: str | None = None) -> Login:
     """The owner's login to a scratch instance, by the one-time password that this run gave it."""
     instance = rds.instance(context.aws, context.region(site), identifier, role="scratch")

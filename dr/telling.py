@@ -13,9 +13,13 @@ from dr.errors import Unable
 
 # Classes of SQLSTATE whose messages speak of objects and never of a row's values.
 _TELLABLE = frozenset(
-    {"08", "0A", "25", "26", "28", "2B", "34", "3B", "3D", "3F", "42", "53", "54", "55", "57", "58", "XX"}
+    {"08", "0A", "25", "26", "28", "2B", "34", "3B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX"}
 )
 _DAMAGE = frozenset({"XX000", "XX001", "XX002", "58P01", "58030"})
+
+
+class Locked(Unable):
+    """Somebody else holds a lock, and did not give it back in time."""
 
 
 class Damaged(Unable):
@@ -40,12 +44,15 @@ def told(problem: psycopg.Error, what: str, hint: str | None = None) -> Unable:
         said = first_line(problem)
     else:
         said = f"{type(problem).__name__} {state}".strip()
+    if state == "55P03":
+        return Locked(f"{what}: {said}", hint=hint or _HINTS[state])
     if state in _DAMAGE:
         return Damaged(f"{what}: {said}", hint=hint or "the server cannot read what it stores; see its log")
     return Unable(f"{what}: {said}", hint=hint or _HINTS.get(state, "see the server's log at this moment"))
 
 
 _HINTS = {
+    "40001": "a replica let go of what it was reading; see max_standby_streaming_delay and hot_standby_feedback",
     "42501": "grant the role what it needs; `grant pg_read_all_data to` it covers every table",
     "55P03": "somebody holds a lock on it; look at pg_locks, or try again when the migration is over",
     "57014": "the statement took longer than its timeout; give the step more time",

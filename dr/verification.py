@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dr.errors import Unable
+from dr.estate import Tier
+from dr.hashing import Answer, Hashing
 from dr.recovery import Fact, Moment
 
 Level = Literal["L0", "L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8"]
@@ -187,7 +189,8 @@ class InstanceBaseline(Fact):
     resource_id: str
     server_version: int
     seed: int
-    """The seed of every row hash, random per capture, so that nobody can prepare rows that collide."""
+    tier: Tier = "fast"
+    """How every row is hashed: see `hashing`."""
     instant: Moment
     opened_before: Moment
     opened_after: Moment
@@ -205,6 +208,12 @@ class InstanceBaseline(Fact):
     heartbeat_before: HeartbeatWindow | None = None
     """What the first snapshot shows: a beat that only the second one has may have been on its way at the instant."""
     heartbeat_database: str | None = None
+    answers: dict[str, tuple[Answer, Answer]] = Field(default_factory=dict)
+    """assertion -> what the source answered on each side, for those that expect what the source says."""
+
+    @property
+    def hashing(self) -> Hashing:
+        return Hashing(seed=self.seed, tier=self.tier)
 
 
 class RestoredObject(Fact):

@@ -192,6 +192,7 @@ def passed_run(plan: Plan) -> list[Event]:
                 coverage=Coverage(tables_expected=3, tables_compared=3, rows=900, bytes=9000, exact_fraction=0.999),
             ),
             *found(DATABASE, *(finding("content", subject=table) for table in TABLES)),
+            *found(DATABASE, finding("agreement")),
             *found(DATABASE, finding("schema"), finding("extensions"), finding("roles"), finding("sequences")),
             *found(DATABASE, finding("assertions", subject="ledger balances")),
             *found(DATABASE, finding("structure", "not_available", detail="amcheck is not offered")),

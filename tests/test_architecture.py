@@ -35,18 +35,11 @@ ONLY_IN = {
 """package -> the rooms that may import it."""
 
 WHAT_WE_KNOW = {
-    *("dr.harmless", "dr.errors", "dr.estate", "dr.recovery", "dr.runbook", "dr.claims", "dr.plan", "dr.records"),
-    *(
-        "dr.facts",
-        "dr.verification",
-        "dr.table_comparison",
-        "dr.comparison",
-        "dr.schema_comparison",
-        "dr.object_versions",
-        "dr.visibility",
-    ),
-    *("dr.events", "dr.provenance", "dr.timeline", "dr.verdict", "dr.permissions", "dr.policy", "dr.durations"),
-    *("dr.replay", "dr.isolation", "dr.spans", "dr.beats", "dr.promises"),
+    *("dr.harmless", "dr.errors", "dr.quantities", "dr.estate", "dr.recovery", "dr.hashing", "dr.runbook", "dr.claims"),
+    *("dr.plan", "dr.records", "dr.facts", "dr.verification", "dr.table_comparison", "dr.comparison", "dr.agreement"),
+    *("dr.schema_comparison", "dr.object_versions", "dr.visibility", "dr.events", "dr.provenance", "dr.timeline"),
+    *("dr.verdict", "dr.permissions", "dr.policy", "dr.durations", "dr.replay", "dr.isolation", "dr.spans", "dr.beats"),
+    "dr.promises",
 }
 """Pure: standard library, pydantic and one another."""
 

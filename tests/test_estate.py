@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from dr.documents import load_estate
 from dr.errors import Refused
-from dr.estate import CHECKS, Database, Estate, Roles, dangling, duration
+from dr.estate import CHECKS, Database, Estate, Roles, dangling
 from dr.plan import LEVEL_OF
+from dr.quantities import duration
 
 PRINTED = Path(__file__).parent / "estates" / "interface.yaml"
 SHIPPED = Path(__file__).parent.parent / "runbooks" / "estate.yaml"

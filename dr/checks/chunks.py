@@ -8,7 +8,8 @@ A row's hash is `hash_record_extended` where the types have a hash function, and
 have none (json, point, xml). It is seeded by the row's place. It is a hash of *equality*: 1.0 and 1.00, and 0.0 and
 -0.0, are one and the same to it. Types whose equality is looser than people mean (`interval`: a month equals thirty
 days; `citext`; collations that ignore case) are hashed as text. Hashes are summed, never XORed: two equal rows too many
-would cancel out. They are not promised to be the same in another major version: baseline and restore must be of one.
+would cancel out. They are not promised to be the same in another major version: baseline and restore must be of one,
+or both be hashed in the *canonical* way, by the text of every column.
 
 Policy: ordinary tables, the leaves of partitioned ones, materialized views, and large objects where they can be read.
 TOAST is covered through its rows. Unlogged tables are empty after a restore by design, foreign tables hold nothing of
@@ -22,6 +23,7 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg import sql
 
+from dr.hashing import Hashing
 from dr.postgres import Session, begin, release
 from dr.table_comparison import BLOCKS
 from dr.telling import telling, told
@@ -54,10 +56,11 @@ class Relation:
     def blocks(self) -> int:
         return self.bytes // BLOCK
 
-    def spans(self) -> list["Span"]:
+    def spans(self, blocks: int | None = None) -> list["Span"]:
         """The ranges of blocks that are read one at a time. The last one has no end: a table may be growing."""
-        starts = range(0, max(1, self.blocks), SPAN)
-        return [Span(self, start, None if start == starts[-1] else start + SPAN) for start in starts]
+        blocks = blocks or SPAN
+        starts = range(0, max(1, self.blocks), blocks)
+        return [Span(self, start, None if start == starts[-1] else start + blocks) for start in starts]
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,11 @@ class Span:
     relation: Relation
     first: int
     end: int | None
+
+    @property
+    def bytes(self) -> int:
+        """As the table was measured."""
+        return (min(self.relation.blocks, self.end or self.relation.blocks) - self.first) * BLOCK
 
 
 _RELATIONS = """
@@ -182,14 +190,14 @@ def touch(session: Session, relation: Relation) -> bool:
     return True
 
 
-def chunks(session: Session, span: Span, seed: int) -> dict[int, Chunk]:
+def chunks(session: Session, span: Span, hashing: Hashing) -> dict[int, Chunk]:
     """Count and summed hash of each chunk of a range of blocks, as this session's snapshot sees it."""
     query = sql.SQL(
         "select (t.ctid::text::point)[0]::bigint / {blocks}, count(*), sum({digest})"
         " from only {table} t {range} group by 1"
     ).format(
         blocks=sql.Literal(BLOCKS),
-        digest=_digest(span.relation, seed),
+        digest=_digest(span.relation, hashing),
         table=_name(span.relation),
         range=_range(span.first, span.end),
     )
@@ -198,12 +206,14 @@ def chunks(session: Session, span: Span, seed: int) -> dict[int, Chunk]:
     return {int(chunk): Chunk(count=count, digest=int(total) % _WHOLE) for chunk, count, total in rows}
 
 
-def rows_of(session: Session, relation: Relation, chunk: int, seed: int) -> list[SeenRow]:
+def rows_of(session: Session, relation: Relation, chunk: int, hashing: Hashing) -> list[SeenRow]:
     """Where each row of a chunk stands, its hash, and which transaction wrote it. No value leaves the server."""
     query = sql.SQL(
         "select r.place[0]::bigint, r.place[1]::bigint, r.digest, r.writer from (select t.ctid::text::point as place,"
         " t.xmin::text::bigint as writer, {digest} as digest from only {table} t {range}) r"
-    ).format(digest=_digest(relation, seed), table=_name(relation), range=_range(chunk * BLOCKS, (chunk + 1) * BLOCKS))
+    ).format(
+        digest=_digest(relation, hashing), table=_name(relation), range=_range(chunk * BLOCKS, (chunk + 1) * BLOCKS)
+    )
     with _reading(session, relation):
         rows = session.execute(query).fetchall()
     return [
@@ -226,6 +236,12 @@ def from_the_heap(session: Session) -> None:
             session.execute(sql.SQL("set local {} = off").format(sql.Identifier(f"enable_{way}")))
 
 
+def impatient(session: Session, patience: str) -> None:
+    """For the rest of this look, wait no longer than this for a table that somebody has locked: that raises Locked."""
+    with telling(f"preparing to read {session.info.dbname}"):
+        session.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(patience)))
+
+
 def side(relation: Relation, found: Mapping[int, Chunk]) -> TableSide:
     """One table from its chunks."""
     rows = sum(chunk.count for chunk in found.values())
@@ -239,8 +255,15 @@ def _reading(session: Session, relation: Relation) -> Iterator[None]:
         yield
 
 
-def _digest(relation: Relation, seed: int) -> sql.Composable:
+def _digest(relation: Relation, hashing: Hashing) -> sql.Composable:
     """The hash of a row, seeded by its place: a row that is deleted and written again elsewhere is a change."""
+    if hashing.tier == "canonical":
+        texts = [sql.SQL("t.{}::text").format(sql.Identifier(name)) for name, _ in relation.columns]
+        # A record's text tells null from empty, and where one column ends. Of a digest of 128 bits 64 are enough: the
+        # sum of a chunk has no more.
+        return sql.SQL("('x' || left(md5({} || t.ctid || row({})::text), 16))::bit(64)::bigint").format(
+            sql.Literal(f"{hashing.seed} "), sql.SQL(", ").join(texts)
+        )
     row: sql.Composable = sql.SQL("t")
     if any(text for _, text in relation.columns):
         columns = [
@@ -248,7 +271,7 @@ def _digest(relation: Relation, seed: int) -> sql.Composable:
             for name, text in relation.columns
         ]
         row = sql.SQL("row({})").format(sql.SQL(", ").join(columns))
-    return sql.SQL("hash_record_extended({}, hashtidextended(t.ctid, {}))").format(row, sql.Literal(seed))
+    return sql.SQL("hash_record_extended({}, hashtidextended(t.ctid, {}))").format(row, sql.Literal(hashing.seed))
 
 
 def _name(relation: Relation) -> sql.Composable:

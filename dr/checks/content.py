@@ -8,6 +8,7 @@ import psycopg
 from dr import comparison, postgres
 from dr.checks.chunks import SPAN, Relation, Span, chunks, from_the_heap, hashable, relations, rows_of, side, sized
 from dr.errors import Unable
+from dr.hashing import Hashing
 from dr.isolation import Before, TableBefore
 from dr.postgres import Login, Session, Snapshot, begin, connect, hold, join
 from dr.sharing import spread
@@ -18,10 +19,12 @@ from dr.verification import Chunk, Coverage, Finding, InstanceBaseline, Observed
 class Reading:
     """One database of a restore, open at one moment: its tables, then the rows of chunks that need a second look."""
 
-    def __init__(self, login: Login, seed: int, *, workers: int = 2, pause: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, login: Login, hashing: Hashing, *, workers: int = 2, pause: Callable[[], None] = lambda: None
+    ) -> None:
         self._pause = pause
         self._login = login
-        self._seed = seed
+        self._hashing = hashing
         self._workers = workers
         self._open = ExitStack()
         self._relations: dict[str, Relation] = {}
@@ -66,7 +69,7 @@ class Reading:
                 key = span.relation.key
                 self._pause()
                 try:
-                    found = chunks(session, span, self._seed)
+                    found = chunks(session, span, self._hashing)
                 except Damaged as problem:
                     damaged[key] = problem.message
                 except Unable as problem:
@@ -95,7 +98,7 @@ class Reading:
     def rows(self, wanted: Mapping[str, Iterable[int]]) -> dict[str, dict[int, list[SeenRow]]]:
         """The rows of some chunks, in the same moment."""
         return {
-            key: {chunk: rows_of(self.session, self._relations[key], chunk, self._seed) for chunk in some}
+            key: {chunk: rows_of(self.session, self._relations[key], chunk, self._hashing) for chunk in some}
             for key, some in wanted.items()
             if key in self._relations
         }
@@ -109,23 +112,24 @@ def check(
     workers: int = 2,
     pause: Callable[[], None] = lambda: None,
     before: Mapping[str, Before] | None = None,
+    seen: Callable[[ObservedDatabase], None] = lambda _: None,
 ) -> tuple[list[Finding], Coverage]:
     """Compare every database of a restored instance with the baseline: one finding per table.
 
     `first` is a database that is there in any case: the one to ask which others there are. `pause` is called between
     two ranges of blocks, and may raise to end the reading. `before` holds the table that the first session changed rows
-    of, as it was: that is what was restored. Raises Unable where the instance as a whole cannot be asked; a single
-    database that cannot is an errored finding of its own.
+    of, as it was: that is what was restored. `seen` is told what was read of each database. Raises Unable where the
+    instance as a whole cannot be asked; a single database that cannot is an errored finding of its own.
     """
     if missing := comparison.whole(baseline):
         raise Unable(missing, hint="a baseline is no evidence unless it is whole; `dr backup` records a new one")
     with connect(login_for(first)) as session:
         version = session.info.server_version
         there = postgres.databases(session)
-    if version // 10000 != baseline.server_version // 10000:
+    if baseline.tier == "fast" and version // 10000 != baseline.server_version // 10000:
         raise Unable(
             f"the baseline is of PostgreSQL {baseline.server_version // 10000}, the restore is {version // 10000}",
-            hint="row hashes can be compared within one major version only",
+            hint="fast hashes are of one major version; `reading: {hashing: canonical}` in the estate makes others",
         )
     findings: list[Finding] = []
     parts: list[Coverage] = []
@@ -136,11 +140,12 @@ def check(
             parts.append(Coverage(tables_expected=len(known.tables) if known else 0))
             continue
         try:
-            with Reading(login_for(name), baseline.seed, workers=workers, pause=pause) as reading:
+            with Reading(login_for(name), baseline.hashing, workers=workers, pause=pause) as reading:
                 table = (before or {}).get(name, Before(database=name)).table
                 observed = _as_found(reading.observe(), table)
                 wanted = comparison.second_look(known, observed)
                 rows = _rows_as_found(reading.rows(wanted), table)
+                seen(observed)
         except Unable as problem:
             findings.append(Finding(check="content", level="L4", outcome="errored", subject=name, detail=str(problem)))
             parts.append(Coverage(tables_expected=len(known.tables)))

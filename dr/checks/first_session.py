@@ -25,6 +25,7 @@ from psycopg import sql
 from dr.checks.chunks import Relation, Span, chunks, hashable, relations, rows_of, side, sized
 from dr.clock import Deadline
 from dr.errors import Unable
+from dr.hashing import Hashing
 from dr.isolation import FIRST_SESSION, LIBRARIES, REACHING, WORKERS, Before, Outlet, TableBefore, complaints
 from dr.postgres import Login, Session, begin, connect, release
 from dr.telling import telling
@@ -91,12 +92,12 @@ def look(
     login_for: Callable[[str], Login],
     *,
     first: str,
-    seed: Callable[[], int | None],
+    hashing: Callable[[], Hashing | None],
     deadline: Deadline | None = None,
 ) -> list[Before]:
     """What could reach out of each database, and how that looks before it is changed.
 
-    `seed` is the baseline's, asked for only where rows will be changed: their hashes are taken now, because afterwards
+    `hashing` is the baseline's, asked for only where rows will be changed: they are hashed now, because afterwards
     the rows are no longer what was restored. `first` is a database that is there in any case.
     """
     found = []
@@ -106,7 +107,7 @@ def look(
             live = {one.kind for one in outlets if one.live}
             # Where nothing will be changed, nothing has to be remembered.
             shape = _shape(session) if live else {}
-            known = seed() if "cron job" in live else None
+            known = hashing() if "cron job" in live else None
             table = _before(session, known) if known is not None else None
         found.append(Before(database=name, outlets=tuple(outlets), shape=shape, table=table))
     return found
@@ -204,20 +205,20 @@ def _shape(session: Session) -> dict[str, str]:
     return {label: text or "" for kind, label, text in rows if kind == "object" and label.startswith(kinds)}
 
 
-def _before(session: Session, seed: int) -> TableBefore:
+def _before(session: Session, hashing: Hashing) -> TableBefore:
     """The job table's chunks and rows, hashed as the content check will hash them."""
     types = hashable(session)
     begin(session)
     try:
         (table,) = sized(session, [one for one in relations(session, types)[0] if one.key == _JOBS])
-        found = chunks(session, Span(table, 0, None), seed)
-        return TableBefore(key=table.key, side=side(table, found), rows=_rows(session, table, found, seed))
+        found = chunks(session, Span(table, 0, None), hashing)
+        return TableBefore(key=table.key, side=side(table, found), rows=_rows(session, table, found, hashing))
     finally:
         release(session)
 
 
-def _rows(session: Session, table: Relation, found: Mapping[int, object], seed: int) -> dict[int, Any]:
-    return {chunk: tuple(rows_of(session, table, chunk, seed)) for chunk in found}
+def _rows(session: Session, table: Relation, found: Mapping[int, object], hashing: Hashing) -> dict[int, Any]:
+    return {chunk: tuple(rows_of(session, table, chunk, hashing)) for chunk in found}
 
 
 def _stop_jobs(session: Session) -> None:

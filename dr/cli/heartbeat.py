@@ -50,16 +50,20 @@ def install(
 
     The role logs in, three times at once, and may execute one function. What everybody may do it may do as well: where
     tables are granted to PUBLIC, their number is told.
+
+    \b
+    Example:
+      dr heartbeat install receipts-db --dry-run
     """
     from dr.cli.progress import Progress
     from dr.drill import enter
     from dr.errors import Refused, UsageError
-    from dr.estate import duration
     from dr.harmless import ascii_json
     from dr.heartbeat.install import install as perform
     from dr.heartbeat.install import prepare, record
     from dr.heartbeat.reach import instance_of, owner_login, sources, writer_login
     from dr.preflight import check_certificates
+    from dr.quantities import duration
 
     try:
         kept = duration(keep)
@@ -122,6 +126,10 @@ def run(assets: tuple[str, ...], once: bool, estate_file: Path, as_json: bool) -
 
     Ctrl-C or SIGTERM ends it. The exit code is 0 when every database was beating then, and 2 when one was not. With
     --once it is 2 when another session writes.
+
+    \b
+    Example:
+      dr heartbeat run receipts-db
     """
     from threading import Event
 

@@ -57,7 +57,7 @@ def advance(duration: str, home: Path | None, as_json: bool) -> None:
 
 
 def _read(text: str) -> timedelta:
-    from dr.estate import duration
+    from dr.quantities import duration
 
     try:
         by = duration(text)

@@ -6,7 +6,7 @@ from dr.context import Context
 from dr.errors import Unable
 from dr.recovery import stamp
 from dr.runbook import RecordBaseline
-from dr.sources import source_login
+from dr.sources import reading_login
 from dr.store import keep
 from dr.verification import Finding
 
@@ -20,11 +20,15 @@ def record_baseline(step: RecordBaseline, context: Context) -> None:
     recorded = context.ask.capture(
         step.asset,
         source.resource_id,
-        lambda dbname: source_login(context, step.asset, dbname),
+        lambda dbname: reading_login(context, step.asset, dbname),
         context.clock,
         seed=context.chance.getrandbits(63),
         first=database.database or source.database or "postgres",
         say=context.say,
+        tier=database.reading.hashing,
+        workers=database.reading.workers,
+        rate=database.reading.rate,
+        asking=[one for one in context.application.assertions if one.database == step.asset],
     )
     for name, held in recorded.databases.items():
         for key, table in held.tables.items():

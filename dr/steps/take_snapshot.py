@@ -10,7 +10,7 @@ from dr.errors import Unable
 from dr.events import Thing
 from dr.recovery import SourceFacts, stamp
 from dr.runbook import TakeSnapshot
-from dr.sources import source_login
+from dr.sources import reading_login
 from dr.store import keep
 from dr.verification import Finding
 from dr.waiting import snapshot_available
@@ -49,11 +49,15 @@ def take_snapshot(step: TakeSnapshot, context: Context) -> None:
     recorded = context.ask.capture(
         step.asset,
         source.resource_id,
-        lambda dbname: source_login(context, step.asset, dbname),
+        lambda dbname: reading_login(context, step.asset, dbname),
         context.clock,
         seed=context.chance.getrandbits(63),
         first=database.database or source.database or "postgres",
         say=context.say,
+        tier=database.reading.hashing,
+        workers=database.reading.workers,
+        rate=database.reading.rate,
+        asking=[one for one in context.application.assertions if one.database == step.asset],
         around=take,
     )
     document = keep(

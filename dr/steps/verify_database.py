@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from dr import facts
+from dr.agreeing import agreed
 from dr.baselines import NoBaseline, baseline_for
 from dr.context import Context
 from dr.estate import Assertion
@@ -12,7 +13,7 @@ from dr.plan import LEVEL_OF
 from dr.recovery import stamp
 from dr.runbook import RestoreDatabase, VerifyDatabase
 from dr.sources import application_login, restored_login
-from dr.verification import Finding, Heartbeat, InstanceBaseline, asked
+from dr.verification import Finding, Heartbeat, InstanceBaseline, ObservedDatabase, asked
 
 
 def verify_database(step: VerifyDatabase, context: Context) -> None:
@@ -36,9 +37,16 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
     def with_baseline(look: Callable[[InstanceBaseline], Sequence[Finding]]) -> Callable[[], Sequence[Finding]]:
         return lambda: look(baseline_for(context, asset))
 
+    observed: list[ObservedDatabase] = []
+
     def compared(baseline: InstanceBaseline) -> Sequence[Finding]:
         findings, coverage = context.ask.content(
-            owner.to, baseline, first=owner.dbname, pause=lambda: context.clock.sleep(0), before=before
+            owner.to,
+            baseline,
+            first=owner.dbname,
+            pause=lambda: context.clock.sleep(0),
+            before=before,
+            seen=observed.append,
         )
         context.cover(asset, coverage)
         return findings
@@ -67,12 +75,16 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         return [finding for one in mine for finding in asked("assertions", "L8", asset, partial(answer, one))]
 
     def answer(assertion: Assertion) -> Sequence[Finding]:
-        return [context.ask.assertions(owner, assertion, subject=asset)]
+        known = _maybe(context, asset) if assertion.expect is None else None
+        recorded = known.answers.get(assertion.name) if known else None
+        hashing = known.hashing if known else None
+        return [context.ask.assertions(owner, assertion, subject=asset, recorded=recorded, hashing=hashing)]
 
     ask(["opens"], opening)
     ask(["heartbeat"], beating)
     # Content before structure: it reads every row, and so wakes storage that is still being loaded from S3.
     ask(["content"], with_baseline(compared))
+    ask(["agreement"], with_baseline(lambda baseline: agreed(context, asset, step.site, baseline, observed)))
     ask(
         ["schema", "extensions", "roles", "sequences"],
         with_baseline(lambda baseline: context.ask.schema(owner.to, baseline, first=owner.dbname, before=before)),

@@ -9,6 +9,7 @@ import pytest
 from dr.checks import first_session, schema
 from dr.clock import Deadline, SystemClock
 from dr.errors import Unable
+from dr.hashing import Hashing
 from dr.isolation import INSIDE, WORKERS, as_found, left_behind
 from dr.lab.engine import roles
 from dr.lab.engine.cluster import Cluster
@@ -39,7 +40,9 @@ def scratch(source: Source) -> Iterator[Cluster]:
 
 def look(cluster: Cluster, seed: int | None = 7) -> list[first_session.Before]:
     deadline = Deadline.within(SystemClock(), 30)
-    return first_session.look(entering(cluster), first="app", seed=lambda: seed, deadline=deadline)
+    return first_session.look(
+        entering(cluster), first="app", hashing=lambda: None if seed is None else Hashing(seed=seed), deadline=deadline
+    )
 
 
 def prove(cluster: Cluster) -> dict[str, str]:

@@ -70,9 +70,9 @@ class Runner:
         ]
         return one
 
-    def in_scratch(self, sql: str, dbname: str = "receipts") -> None:
+    def in_scratch(self, sql: str, dbname: str = "receipts", region: str = "eu-central-1") -> None:
         """Run SQL in the scratch instance as the lab's hidden superuser: damage that no user could do."""
-        dsn = psycopg.conninfo.make_conninfo(self.scratch_instance()["admin_dsn"], dbname=dbname)
+        dsn = psycopg.conninfo.make_conninfo(self.scratch_instance(region)["admin_dsn"], dbname=dbname)
         with psycopg.connect(dsn, autocommit=True) as session:
             session.execute(sql)
 

@@ -35,6 +35,21 @@ def test_the_primary_site_restores_from_its_own_backups(backed_up: Runner) -> No
     assert backed_up.leftovers() == []
 
 
+def test_two_restores_of_one_instant_are_compared_with_each_other(backed_up: Runner) -> None:
+    """From the source's own backups, and from their copy in the other region."""
+    first = backed_up.test(None, "receipts-db", site="primary")
+    second = backed_up.test(None, "receipts-db")
+    (agreement,) = [one for one in second.assets[0].findings if one.check == "agreement"]
+    assert agreement.outcome == "passed", agreement
+    assert f"as {first.run} restored in the primary site" in agreement.expected
+    harm = "update documents set title = title || 'x' where id = (select max(id) from documents)"
+    damaged = {"verify receipts-db": lambda: backed_up.in_scratch(harm, region="eu-west-1")}
+    third = backed_up.test(None, "receipts-db", before=damaged, site="primary")
+    found = {one.subject: one for one in third.assets[0].findings if one.check == "agreement"}
+    assert found["receipts-db"].outcome == "failed"
+    assert f"as in {second.run}" in found["receipts.public.documents"].expected
+
+
 def test_one_asset_alone_says_what_was_left_out_and_is_looked_back_at(backed_up: Runner) -> None:
     report = backed_up.test(None, "receipts-documents")
     assert report.verdict == "passed", report.reasons

@@ -3,7 +3,7 @@
 Whoever asks must have the right password; a database may be deaf; and what it holds follows from how it was made.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from dr import comparison
@@ -12,6 +12,7 @@ from dr.checks.heartbeat import judge
 from dr.clock import Clock, Deadline
 from dr.errors import Unable
 from dr.estate import Assertion, Reference
+from dr.hashing import Hashing, Tier
 from dr.isolation import INSIDE, Before, Outlet
 from dr.postgres import Login, LoginRefused
 from dr.questions import Questions
@@ -72,10 +73,10 @@ class SimulatedDatabases(Questions):
         login_for: Callable[[str], Login],
         *,
         first: str,
-        seed: Callable[[], int | None],
+        hashing: Callable[[], Hashing | None],
         deadline: Deadline | None = None,
     ) -> list[Before]:
-        del seed, deadline
+        del hashing, deadline
         there = self._enter(login_for(first), first_session=True)
         feed = Outlet(kind="subscription", name=f"{DATABASE}.feed", live=not there.quiet)
         return [Before(database=DATABASE, outlets=(feed,))]
@@ -117,6 +118,7 @@ class SimulatedDatabases(Questions):
         first: str,
         pause: Callable[[], None],
         before: Mapping[str, Before],
+        seen: Callable[[ObservedDatabase], None],
     ) -> tuple[list[Finding], Coverage]:
         _noted(before)
         if missing := comparison.whole(baseline):
@@ -124,6 +126,7 @@ class SimulatedDatabases(Questions):
         there = self._enter(login_for(first))
         pause()
         found = ObservedDatabase(name=DATABASE, tables={key: side(digest) for key, digest in there.data.items()})
+        seen(found)
         return comparison.compare_content(baseline.databases[DATABASE], found, {}, begun_at=baseline.begun_at)
 
     def schema(
@@ -135,7 +138,10 @@ class SimulatedDatabases(Questions):
         checks = ("schema", "extensions", "roles", "sequences")
         return [Finding(check=check, level="L5", outcome="passed", subject=DATABASE) for check in checks]
 
-    def assertions(self, login: Login, assertion: Assertion, *, subject: str) -> Finding:
+    def assertions(
+        self, login: Login, assertion: Assertion, *, subject: str, recorded: object, hashing: object
+    ) -> Finding:
+        del recorded, hashing
         self._enter(login)
         return Finding(check="assertions", level="L8", outcome="passed", subject=f"{subject}: {assertion.name}")
 
@@ -159,8 +165,12 @@ class SimulatedDatabases(Questions):
         first: str,
         say: Callable[[str], None],
         around: Callable[[], datetime] | None = None,
+        tier: Tier,
+        workers: int,
+        rate: int | None,
+        asking: Sequence[Assertion],
     ) -> InstanceBaseline:
-        del say
+        del say, tier, workers, rate, asking
         there = self._enter(login_for(first))
         if there.maker != ESTATE:
             raise AssertionError(f"a baseline of {there.name}, which is no source")
