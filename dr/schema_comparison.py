@@ -11,6 +11,8 @@ from dr.verification import DatabaseBaseline, Finding, SchemaFingerprint, Sequen
 SHOWN = 50
 """Findings about single objects; more than these are counted, and named in one."""
 LOGGED_AHEAD = 32
+HEADROOM = 0.1
+"""A sequence that has less than this part of its values left is close to the day on which every insert fails."""
 _ABSENT = "absent"
 
 
@@ -49,11 +51,45 @@ def _compare(
 def _sequences(baseline: DatabaseBaseline, observed: SchemaFingerprint) -> list[Finding]:
     before, after, there = baseline.before.sequences, baseline.after.sequences, observed.sequences
     bad = []
+    near = []
     for name in sorted(before.keys() | after.keys() | there.keys()):
         wrong = _wrong(before.get(name), after.get(name), there.get(name))
+        short = _near_its_limit(there.get(name), after.get(name) or before.get(name))
         if wrong:
             bad.append(_finding("sequences", f"{baseline.name}: {name}", wrong))
-    return _told("sequences", baseline.name, len(before.keys() | after.keys()), bad, empty_is_an_answer=True)
+        elif short and short.outcome == "failed":
+            bad.append(short.model_copy(update={"subject": f"{baseline.name}: {name}"}))
+        elif short:
+            near.append(short.model_copy(update={"subject": f"{baseline.name}: {name}"}))
+    told = _told("sequences", baseline.name, len(before.keys() | after.keys()), bad, empty_is_an_answer=True)
+    return told + near[:SHOWN]
+
+
+def _near_its_limit(there: SequenceState | None, source: SequenceState | None) -> Finding | None:
+    """What is said of a sequence that will soon have no value left. What the source had too is no damage of a restore.
+
+    A restore may stand ahead of its source by what was logged in advance: that alone is no difference. A baseline that
+    knows no limits cannot say that it was otherwise.
+    """
+    if there is None or there.cycles or there.limit is None or not _short(there.last, there.limit):
+        return None
+    known = source is not None and source.limit is not None
+    too = source is not None and (source.limit is None or _short(_furthest(source), source.limit))
+    where = f"near {there.limit}, the last value of {there.limited_by or 'its own range'}"
+    return Finding(
+        check="sequences",
+        level="L5",
+        outcome="passed" if too else "failed",
+        subject="",
+        expected=f"{HEADROOM:.0%} of its values left",
+        observed=f"at {there.last}, {where}",
+        detail=("near its limit at the source too" if known else "the baseline says nothing of limits") if too else "",
+    )
+
+
+def _short(last: int | None, limit: int) -> bool:
+    """Whether less than the headroom is left: of values from zero on, which is where nearly all sequences begin."""
+    return last is not None and (last > 0) == (limit > 0) and abs(limit) - abs(last) < HEADROOM * abs(limit)
 
 
 def _wrong(
@@ -84,8 +120,13 @@ def _out_of_bounds(before: SequenceState, after: SequenceState, there: SequenceS
         return None
     if after.last is None:
         return ("never used", str(there.last))
-    furthest = after.last + step * (LOGGED_AHEAD + after.cache)
+    furthest = _furthest(after)
     return (f"{furthest} at the furthest", str(there.last)) if (there.last - furthest) * step > 0 else None
+
+
+def _furthest(state: SequenceState) -> int:
+    """Where a sequence may stand after a crash: values are logged in advance."""
+    return (state.last or 0) + state.increment * (LOGGED_AHEAD + state.cache)
 
 
 def _told(
@@ -117,9 +158,9 @@ def _differs(expected: str | None, observed: str | None) -> tuple[str, str]:
         return (_ABSENT if expected is None else "present", _ABSENT if observed is None else "present")
     ours, theirs = expected.split(" "), observed.split(" ")
     if len(ours) != len(theirs):
-        return (_short(expected), _short(observed))
+        return (_cut(expected), _cut(observed))
     pairs = [(one, other) for one, other in zip(ours, theirs, strict=True) if one != other]
-    return (_short(" ".join(one for one, _ in pairs)), _short(" ".join(other for _, other in pairs)))
+    return (_cut(" ".join(one for one, _ in pairs)), _cut(" ".join(other for _, other in pairs)))
 
 
 def _settings(after: SchemaFingerprint, observed: SchemaFingerprint) -> str:
@@ -133,5 +174,5 @@ def _finding(check: str, subject: str, difference: tuple[str, str]) -> Finding:
     return Finding(check=check, level="L5", outcome="failed", subject=subject, expected=expected, observed=observed)
 
 
-def _short(text: str) -> str:
+def _cut(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:199]}…"

@@ -140,6 +140,10 @@ class SequenceState(Fact):
     cycles: bool
     behind: str = ""
     """The indexed column that it feeds and that holds a later value already: the next insert there will fail."""
+    limit: int | None = None
+    """The last value that it, or the narrowest integer column that it feeds, can hold. None in older baselines."""
+    limited_by: str = ""
+    """That column; nothing where the limit is its own."""
 
 
 class SchemaFingerprint(Fact):

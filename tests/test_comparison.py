@@ -283,3 +283,27 @@ def test_a_fingerprint_of_nothing_is_no_pass() -> None:
     empty = SchemaFingerprint(objects={}, extensions={}, roles={}, sequences={}, settings={})
     baseline = DatabaseBaseline(name="app", tables={}, before=empty, after=empty)
     assert [f.outcome for f in compare_schema(baseline, empty)] == ["errored", "errored", "passed"]
+
+
+def test_a_sequence_near_its_limit_is_a_failure_only_where_the_source_had_room() -> None:
+    limit = {"limit": 2**31 - 1, "limited_by": "public.t.id"}
+    near, far = sequence(2**31 - 10, **limit), sequence(1000, **limit)
+    assert sequences(near, near, near) == ["passed", "passed"]
+    assert sequences(far, far, far) == ["passed"]
+    # A limit that was narrowed, while the sequence stands where it stood.
+    assert sequences(far, far, sequence(1000, limit=1010)) == ["failed", "failed"]
+    # What is logged in advance may bring a small one close: the source would be as close after a crash.
+    assert sequences(sequence(60, limit=100), sequence(60, limit=100), sequence(92, limit=100)) == ["passed", "passed"]
+    # An older baseline knows no limits, and a sequence that starts anew has none.
+    assert sequences(sequence(95), sequence(95), sequence(95, limit=100)) == ["passed", "passed"]
+    assert sequences(far, far, sequence(1000, limit=1010, cycles=True)) == ["passed"]
+    assert sequences(sequence(None, limit=10), sequence(None, limit=10), sequence(None, limit=10)) == ["passed"]
+
+
+def test_what_is_said_of_a_sequence_near_its_limit() -> None:
+    state = sequence(2**31 - 10, limit=2**31 - 1, limited_by="public.t.id")
+    shape = SHAPE.model_copy(update={"sequences": {"public.s": state}})
+    found = compare_schema(DatabaseBaseline(name="app", tables={}, before=shape, after=shape), shape)
+    (told,) = [one for one in found if one.subject == "app: public.s"]
+    assert told.observed == "at 2147483638, near 2147483647, the last value of public.t.id"
+    assert told.detail == "near its limit at the source too"

@@ -21,14 +21,19 @@ _FINGERPRINT = resources.files(__package__).joinpath("schema.sql").read_text(enc
 
 _SEQUENCES = """
 select c.oid, format('%I.%I', n.nspname, c.relname), pg_sequence_last_value(c.oid::regclass),
-       s.seqincrement, s.seqcache, s.seqcycle
+       s.seqincrement, s.seqcache, s.seqcycle, case when s.seqincrement > 0 then s.seqmax else s.seqmin end
   from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_sequence s on s.seqrelid = c.oid
  where c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 """
 
-# A column that a sequence feeds, by ownership or by default, and that some index leads with: its maximum costs nothing.
+# Every integer column that a sequence feeds, by ownership or by default; its type's bits; and whether some index leads
+# with it, so that its maximum costs nothing.
 _FED = """
-select distinct d.seq, n.nspname, c.relname, a.attname, format('%I.%I.%I', n.nspname, c.relname, a.attname)
+select distinct d.seq, n.nspname, c.relname, a.attname, format('%I.%I.%I', n.nspname, c.relname, a.attname),
+       a.attlen * 8,
+       exists (select from pg_index i join pg_class x on x.oid = i.indexrelid join pg_am m on m.oid = x.relam
+                where i.indrelid = c.oid and i.indkey[0] = a.attnum and i.indpred is null and i.indisvalid
+                  and m.amname = 'btree')
   from (select objid as seq, refobjid as rel, refobjsubid as att from pg_depend
          where classid = 'pg_class'::regclass and refclassid = 'pg_class'::regclass and deptype in ('a', 'i')
         union
@@ -36,10 +41,7 @@ select distinct d.seq, n.nspname, c.relname, a.attname, format('%I.%I.%I', n.nsp
          where p.classid = 'pg_attrdef'::regclass and p.refclassid = 'pg_class'::regclass) d
   join pg_class s on s.oid = d.seq and s.relkind = 'S' join pg_class c on c.oid = d.rel and c.relkind in ('r', 'p')
   join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum = d.att
- where a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) and c.relpersistence <> 't'
-   and exists (select from pg_index i join pg_class x on x.oid = i.indexrelid join pg_am m on m.oid = x.relam
-                where i.indrelid = c.oid and i.indkey[0] = a.attnum and i.indpred is null and i.indisvalid
-                  and m.amname = 'btree')
+ where a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) and c.relpersistence <> 't' order by 5
 """
 
 
@@ -48,13 +50,13 @@ def sequences(session: Session) -> dict[str, SequenceState]:
     with telling(f"reading the sequences of {session.info.dbname}"):
         rows = session.execute(_SEQUENCES).fetchall()
     return {
-        key: SequenceState(last=last, increment=increment, cache=cache, cycles=cycles)
-        for _, key, last, increment, cache, cycles in rows
+        key: SequenceState(last=last, increment=increment, cache=cache, cycles=cycles, limit=limit)
+        for _, key, last, increment, cache, cycles, limit in rows
     }
 
 
 def behind(session: Session, known: dict[str, SequenceState]) -> dict[str, SequenceState]:
-    """The same sequences, with the column named that has overtaken one.
+    """The same sequences, with the column named that has overtaken one, and one that is full before its sequence is.
 
     Asked of the source after its sequences were read, a column may hold a later value for no other reason than that
     time has passed: the columns are read in the snapshot, which is as old as the sequences' values.
@@ -62,9 +64,12 @@ def behind(session: Session, known: dict[str, SequenceState]) -> dict[str, Seque
     found = dict(known)
     with telling(f"comparing the sequences of {session.info.dbname} with their columns"):
         names = {oid: key for oid, key, *_ in session.execute(_SEQUENCES).fetchall()}
-        for oid, schema, table, column, label in session.execute(_FED).fetchall():
+        for oid, schema, table, column, label, bits, indexed in session.execute(_FED).fetchall():
             state = found.get(names.get(oid, ""))
             if state is None or state.cycles:
+                continue
+            state = found[names[oid]] = _limited(state, label, bits)
+            if not indexed:
                 continue
             query = sql.SQL("select {}({}) from {}").format(
                 sql.SQL("max" if state.increment > 0 else "min"), sql.Identifier(column), sql.Identifier(schema, table)
@@ -77,6 +82,13 @@ def behind(session: Session, known: dict[str, SequenceState]) -> dict[str, Seque
             if overtaken and (state.last is not None or extreme > 0):
                 found[names[oid]] = state.model_copy(update={"behind": label})
     return found
+
+
+def _limited(state: SequenceState, column: str, bits: int) -> SequenceState:
+    limit = 2 ** (bits - 1) - 1 if state.increment > 0 else -(2 ** (bits - 1))
+    if state.limit is None or abs(limit) >= abs(state.limit):
+        return state
+    return state.model_copy(update={"limit": limit, "limited_by": column})
 
 
 def fingerprint(session: Session, known: dict[str, SequenceState]) -> SchemaFingerprint:
