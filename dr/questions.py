@@ -1,7 +1,21 @@
 """What steps ask of PostgreSQL: one name per question, so that a simulator can answer in a server's place."""
 
 from dr import baseline
-from dr.checks import assertions, content, first_session, heartbeat, opens, references, schema, structure
+from dr.checks import (
+    assertions,
+    collations,
+    constraints,
+    content,
+    first_session,
+    heartbeat,
+    index_answers,
+    opens,
+    readable,
+    references,
+    schema,
+    structure,
+    visibility,
+)
 
 
 class Questions:
@@ -17,4 +31,9 @@ class Questions:
     schema = staticmethod(schema.check)
     assertions = staticmethod(assertions.check)
     structure = staticmethod(structure.check)
+    visibility = staticmethod(visibility.check)
+    readable = staticmethod(readable.check)
+    index_answers = staticmethod(index_answers.check)
+    constraints = staticmethod(constraints.check)
+    collations = staticmethod(collations.check)
     references = staticmethod(references.check)

@@ -37,6 +37,7 @@ START = datetime(2026, 11, 20, 2, 15, tzinfo=UTC)
 INSTANT = START - timedelta(seconds=60)
 DATABASE = "receipts-db"
 BUCKET = "receipts-documents"
+OF_STRUCTURE = ("visibility", "readable", "index_answers", "constraints", "collations")
 TABLES = ("receipts.public.accounts", "receipts.public.ledger", "audit.public.entries")
 
 HOSTILE = 'a\nb\r\nc\x0bd\x1ce\x85f\u2028g\u202eh"}\\\x00\ud7ff\U0001f4a3{"n":1}'
@@ -196,6 +197,7 @@ def passed_run(plan: Plan) -> list[Event]:
             *found(DATABASE, finding("schema"), finding("extensions"), finding("roles"), finding("sequences")),
             *found(DATABASE, finding("assertions", subject="ledger balances")),
             *found(DATABASE, finding("structure", "not_available", detail="amcheck is not offered")),
+            *found(DATABASE, *(finding(check) for check in OF_STRUCTURE)),
         ),
         *step(
             f"verify {BUCKET}",

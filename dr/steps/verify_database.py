@@ -25,6 +25,11 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
     )
     owner = restored_login(context, asset, identifier, step.site)
     before = before_first_session(context, asset)
+    seed = context.chance.getrandbits(31)
+
+    def pause() -> None:
+        """Where a request to stop ends what reads for long."""
+        context.clock.sleep(0)
 
     def ask(checks: Sequence[str], look: Callable[[], Sequence[Finding]]) -> None:
         wanted = [check for check in checks if check in expected]
@@ -44,7 +49,7 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
             owner.to,
             baseline,
             first=owner.dbname,
-            pause=lambda: context.clock.sleep(0),
+            pause=pause,
             before=before,
             seen=observed.append,
         )
@@ -90,7 +95,18 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         with_baseline(lambda baseline: context.ask.schema(owner.to, baseline, first=owner.dbname, before=before)),
     )
     ask(["assertions"], asserted)
-    ask(["structure"], lambda: context.ask.structure(owner.to, first=owner.dbname))
+    ask(["structure"], lambda: context.ask.structure(owner.to, first=owner.dbname, pause=pause))
+    ask(["visibility"], lambda: context.ask.visibility(owner.to, first=owner.dbname, pause=pause))
+    ask(["readable"], lambda: context.ask.readable(owner.to, first=owner.dbname, pause=pause))
+    ask(["index_answers"], lambda: context.ask.index_answers(owner.to, first=owner.dbname, seed=seed, pause=pause))
+    ask(
+        ["constraints"],
+        lambda: context.ask.constraints(owner.to, _maybe(context, asset), first=owner.dbname, pause=pause),
+    )
+    ask(
+        ["collations"],
+        lambda: context.ask.collations(owner.to, _maybe(context, asset), first=owner.dbname, pause=pause),
+    )
 
 
 def _maybe(context: Context, asset: str) -> InstanceBaseline | None:

@@ -14,6 +14,7 @@ from dr.errors import Unable
 from dr.estate import Assertion, Reference
 from dr.hashing import Hashing, Tier
 from dr.isolation import INSIDE, Before, Outlet
+from dr.plan import LEVEL_OF
 from dr.postgres import Login, LoginRefused
 from dr.questions import Questions
 from dr.verification import (
@@ -25,6 +26,7 @@ from dr.verification import (
     HeartbeatWindow,
     InstanceBaseline,
     ObservedDatabase,
+    Outcome,
     RestoredObject,
     SchemaFingerprint,
     TableBaseline,
@@ -145,9 +147,49 @@ class SimulatedDatabases(Questions):
         self._enter(login)
         return Finding(check="assertions", level="L8", outcome="passed", subject=f"{subject}: {assertion.name}")
 
-    def structure(self, login_for: Callable[[str], Login], *, first: str) -> list[Finding]:
-        self._enter(login_for(first))
-        return [Finding(check="structure", level="L3", outcome="not_available", subject=DATABASE)]
+    def structure(self, login_for: Callable[[str], Login], *, first: str, pause: Callable[[], None]) -> list[Finding]:
+        return self._surveyed("structure", login_for(first), pause, "not_available")
+
+    def visibility(self, login_for: Callable[[str], Login], *, first: str, pause: Callable[[], None]) -> list[Finding]:
+        return self._surveyed("visibility", login_for(first), pause, "not_available")
+
+    def readable(self, login_for: Callable[[str], Login], *, first: str, pause: Callable[[], None]) -> list[Finding]:
+        return self._surveyed("readable", login_for(first), pause)
+
+    def index_answers(
+        self, login_for: Callable[[str], Login], *, first: str, seed: int, pause: Callable[[], None]
+    ) -> list[Finding]:
+        del seed
+        return self._surveyed("index_answers", login_for(first), pause)
+
+    def constraints(
+        self,
+        login_for: Callable[[str], Login],
+        baseline: InstanceBaseline | None,
+        *,
+        first: str,
+        pause: Callable[[], None],
+    ) -> list[Finding]:
+        del baseline
+        return self._surveyed("constraints", login_for(first), pause)
+
+    def collations(
+        self,
+        login_for: Callable[[str], Login],
+        baseline: InstanceBaseline | None,
+        *,
+        first: str,
+        pause: Callable[[], None],
+    ) -> list[Finding]:
+        del baseline
+        return self._surveyed("collations", login_for(first), pause)
+
+    def _surveyed(
+        self, check: str, login: Login, pause: Callable[[], None], outcome: Outcome = "passed"
+    ) -> list[Finding]:
+        self._enter(login)
+        pause()
+        return [Finding(check=check, level=LEVEL_OF[check], outcome=outcome, subject=DATABASE)]
 
     def references(self, login: Login, reference: Reference, restored: Iterable[RestoredObject]) -> list[Finding]:
         self._enter(login)
