@@ -52,7 +52,9 @@ EFFECTS = {
 EXCUSED = {("dr.plan", "secrets")}
 """The name of a run is drawn once, when its plan is made: it must be unlike every other."""
 
-READS_FOR_CHECKS = {f"dr.checks.{name}" for name in ("chunks", "survey", "extension", "catalogs", "declared")}
+READS_FOR_CHECKS = {
+    f"dr.checks.{name}" for name in ("chunks", "survey", "extension", "catalogs", "lookups", "declared")
+}
 """They read for whoever asks, and judge nothing: no checks themselves, and free to all of them."""
 FOR_THE_LAB = ("dr.connection", "dr.errors", "dr.lab")
 VAGUE = {"util", "utils", "common", "helper", "helpers", "manager", "managers", "service", "services"}

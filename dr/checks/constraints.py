@@ -5,7 +5,8 @@ That a constraint is marked as validated is only a mark: a restore carries it al
 anti-join, with the operators that the constraint itself names, MATCH SIMPLE and FULL, whole trees of partitioned
 tables on either side. CHECK and NOT NULL, those of domains too (of columns whose type is the domain itself, not an
 array or a composite of it). Unique keys by grouping what stands in the heap; exclusion constraints by looking for a
-second row, for which their own index may be used, see `index_answers`.
+second row, for which their own index may be used, see `index_answers`. Conditions in which the clock, the session or
+its settings have a say are named and not asked: a row that kept one when it was written need not keep it today.
 
 What is not enforced now (NOT VALID, invalid or unready indexes, disabled triggers, those of foreign keys among them,
 views that were never populated) is told, and whether it was so at the source. It is no failure of the restore: where it
@@ -80,6 +81,7 @@ def _prepare(session: Session) -> None:
 def _database(visit: Visit, known: DatabaseBaseline | None) -> list[Finding]:
     with telling(f"listing the constraints of {visit.name}"):
         pieces = declared.pieces(visit.session)
+        fickle = declared.fickle(visit.session)
         rows = visit.session.execute(_FLAGS).fetchall()
     counted: dict[str, int] = {}
     look = _breaking(visit, visit.count("rows that keep it", counted))
@@ -91,9 +93,32 @@ def _database(visit: Visit, known: DatabaseBaseline | None) -> list[Finding]:
             visit.each(declared.each_of(visit.session, table), look) if table and one.outcome == "errored" else [one]
         )
     found += [visit.finding("failed", label, "valid", mark.strip()) for label, mark, of_catalog in rows if of_catalog]
-    told = f"{len(pieces)} promises kept by their rows, {sum(counted.values())} of them looked at"
+    seen = sum(counted.values())
+    if not seen and all(one.outcome == "not_available" for one in found):
+        reason = "this role may read none of the rows" if found else _why_nothing(len(pieces), known)
+        if reason:
+            return [visit.finding("not_available", detail=reason), *found]
+    told = f"{len(pieces)} promises kept by their rows, {seen} of them looked at"
     flags = [(label, mark) for label, mark, of_catalog in rows if not of_catalog]
-    return [visit.summary(found, "every row keeps what its schema promises", told, _not_enforced(flags, known)), *found]
+    left = [f"not asked, because more than the row decides: {_named(fickle)}"] if fickle else []
+    detail = "; ".join([*left, *_not_enforced(flags, known)])
+    return [visit.summary(found, "every row keeps what its schema promises", told, detail), *found]
+
+
+def _why_nothing(promises: int, known: DatabaseBaseline | None) -> str:
+    """Why that no row was looked at proves nothing; no reason where the source had nothing to look at either."""
+    if known is None:
+        return f"no row stands under any of {promises} promises, and no baseline says that it was so at the source"
+    if promises:
+        rows = sum(side.rows for table in known.tables.values() for side in (table.before, table.after) if side)
+        return f"no row stands under any of {promises} promises; the source had rows" if rows else ""
+    named = [
+        name
+        for shape in (known.before, known.after)
+        for name, text in shape.objects.items()
+        if name.startswith("constraint ") or (name.startswith("column ") and " null=f " in text)
+    ]
+    return f"no promise is asked of any row; the source's schema names {_named(named)}" if named else ""
 
 
 def _breaking(visit: Visit, count: Look) -> Look:
@@ -110,18 +135,15 @@ def _breaking(visit: Visit, count: Look) -> Look:
     return look
 
 
-def _not_enforced(flags: Sequence[tuple[str, str]], known: DatabaseBaseline | None) -> str:
+def _not_enforced(flags: Sequence[tuple[str, str]], known: DatabaseBaseline | None) -> list[str]:
     if not flags:
-        return ""
+        return []
     if known is None:
-        return (
-            f"not enforced: {_named([label for label, _ in flags])}; no baseline says whether it was so at the source"
-        )
+        return [f"not enforced: {_named([label for label, _ in flags])}", "no baseline says whether it was so before"]
     was = [label for label, mark in flags if mark in known.after.objects.get(label, "")]
     new = [label for label, _ in flags if label not in was]
     parts = [f"not enforced at the source either: {_named(was)}"] if was else []
-    parts += [f"not enforced, and the source had it otherwise: {_named(new)} (see schema)"] if new else []
-    return "; ".join(parts)
+    return parts + ([f"not enforced, and the source had it otherwise: {_named(new)} (see schema)"] if new else [])
 
 
 def _named(labels: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """What the schema promises of its rows, as questions to the rows: how many, how many break it, and which promise.
 
 Not a check: `constraints` asks these. The server spells every name, expression and operator, so nothing in here has to
-be quoted again. What is not validated is nobody's promise, and is left out.
+be quoted again. What is not validated is nobody's promise, and is left out; so is a condition that a row may have kept
+when it was written and need not keep today, see `fickle`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,30 @@ SAMPLED = 400
 
 _OWN = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
 
+# Whether more than the row decides: the clock, the session, its settings, chance. PostgreSQL asks this of an index's
+# expressions (contain_mutable_functions in optimizer/util/clauses.c) and lets nobody ask it of a constraint's, so the
+# stored tree is read: the functions and operators it calls, and the types it takes through their text. Constants stand
+# in it as bytes, so nothing that people wrote can look like a node. `pg_depend` does not know the built-in functions.
+_FICKLE: LiteralString = r"""
+   (c.conbin::text ~ '[{](SQLVALUEFUNCTION|NEXTVALUEEXPR|COERCETODOMAIN|XMLEXPR|JSON[A-Z]*EXPR) '
+    or exists (select from regexp_matches(c.conbin::text, ':(?:op|elem)?funcid (\d+)', 'g') m
+                 left join pg_proc v on v.oid = m[1]::oid where v.provolatile is distinct from 'i')
+    or exists (select from regexp_matches(c.conbin::text, ':opnos \(o ([\d ]+)\)', 'g') m
+                cross join lateral regexp_split_to_table(m[1], ' ') called (oid)
+                 left join pg_operator w on w.oid = called.oid::oid left join pg_proc v on v.oid = w.oprcode
+                where v.provolatile is distinct from 'i')
+    or c.conbin::text ~ '[{]COERCEVIAIO ' and exists (
+        select from regexp_matches(c.conbin::text, ':(?:vartype|consttype|\w*resulttype|\w*typeid) (\d+)', 'g') m
+          join pg_type y on y.oid = m[1]::oid join pg_proc v on v.oid in (y.typinput, y.typoutput)
+         where v.provolatile <> 'i'))
+"""
+_LEFT_OUT: LiteralString = f"""
+select format('%I of %I.%I', c.conname, n.nspname, coalesce(t.relname, d.typname))
+  from pg_constraint c join pg_namespace n on n.oid = c.connamespace left join pg_class t on t.oid = c.conrelid
+  left join pg_type d on d.oid = c.contypid
+ where c.contype = 'c' and c.convalidated and c.conparentid = 0 and coalesce(t.relpersistence, 'p') = 'p'
+   and {_OWN} and {_FICKLE} order by 1
+"""
 _FOREIGN: LiteralString = f"""
 select format('%I.%I (%I)', n.nspname, f.relname, c.conname), c.oid::int8, pg_table_size(f.oid) + pg_table_size(p.oid),
        format('%s%I.%I', case f.relkind when 'p' then '' else 'only ' end, n.nspname, f.relname),
@@ -48,24 +73,26 @@ select format('%I.%I', n.nspname, t.relname), t.oid::int8, pg_table_size(t.oid),
                           and u.conkey[1] = a.attnum)
     union all
     select format('check %I', c.conname), format('(%s) is false', pg_get_expr(c.conbin, c.conrelid))
-      from pg_constraint c where c.conrelid = t.oid and c.contype = 'c' and c.convalidated) b (name, broken)
+      from pg_constraint c where c.conrelid = t.oid and c.contype = 'c' and c.convalidated
+       and not {_FICKLE}) b (name, broken)
  where t.relkind = 'r' and t.relpersistence = 'p' and {_OWN} group by 1, 2, 3
 """
 # A column of a domain, and what lies under it: the conversion from there asks all that the domain demands.
 _DOMAINS: LiteralString = f"""
 with recursive domain (oid, under, modifier, sure) as (
-    select d.oid, d.typbasetype, d.typtypmod, s.sure from pg_type d cross join lateral (
-        select coalesce(bool_and(c.convalidated), true) as sure from pg_constraint c where c.contypid = d.oid) s
-     where d.typtype = 'd'
+    select d.oid, d.typbasetype, d.typtypmod, d.sure from demanding d
     union all
-    select b.oid, d.typbasetype, d.typtypmod, b.sure and coalesce(
-               (select bool_and(c.convalidated) from pg_constraint c where c.contypid = d.oid), true)
-      from domain b join pg_type d on d.oid = b.under and d.typtype = 'd')
-select format('%I.%I (%I as %s)', n.nspname, t.relname, a.attname, a.atttypid::regtype), t.oid::int8,
+    select b.oid, d.typbasetype, d.typtypmod, b.sure and d.sure from domain b join demanding d on d.oid = b.under),
+demanding as (
+    select d.*, not exists (select from pg_constraint c where c.contypid = d.oid
+                               and (not c.convalidated or c.contype = 'c' and {_FICKLE})) as sure
+      from pg_type d where d.typtype = 'd')
+select format('%I.%I (%I as %I.%I)', n.nspname, t.relname, a.attname, dn.nspname, dt.typname), t.oid::int8,
        pg_table_size(t.oid), format('only %I.%I', n.nspname, t.relname), format('%I', a.attname),
        format_type(d.under, d.modifier), format_type(a.atttypid, a.atttypmod)
   from pg_attribute a join pg_class t on t.oid = a.attrelid join pg_namespace n on n.oid = t.relnamespace
   join domain d on d.oid = a.atttypid and d.sure join pg_type u on u.oid = d.under and u.typtype <> 'd'
+  join pg_type dt on dt.oid = a.atttypid join pg_namespace dn on dn.oid = dt.typnamespace
  where t.relkind = 'r' and t.relpersistence = 'p' and a.attnum > 0 and not a.attisdropped and {_OWN}
 """
 _TERMS: LiteralString = """
@@ -109,6 +136,11 @@ select format('%I.%I (%I)', n.nspname, t.relname, c.conname), c.oid::int8, pg_ta
 def pieces(session: Session) -> list[Piece]:
     """One question for each foreign key, unique index, exclusion constraint and domain; one for each table's rows."""
     return [*_foreign(session), *_rows(session), *_domains(session), *_unique(session), *_exclusive(session)]
+
+
+def fickle(session: Session) -> list[str]:
+    """Conditions in which more than the row has a say: the clock, the session or its settings. They are not asked."""
+    return [str(name) for (name,) in session.execute(_LEFT_OUT).fetchall()]
 
 
 def each_of(session: Session, table: Piece) -> list[Piece]:

@@ -11,122 +11,43 @@ index must find that very row, and no row that does not satisfy the operator. Th
 that was used: where the planner prefers another, that one is dropped for the time of the question, in a transaction
 that is rolled back. What cannot be asked in this way is `not_available`, by name, with the reason.
 
+A BRIN index says of each range of blocks which values may stand in it, and loses rows by one range that says too
+little. So it is not asked for any rows, but for those at the edges: the least and the greatest value of each range that
+was drawn, which is every range of a table of some hundred megabytes. Where both are found, whatever lies between is.
+
 It proves what was looked up, not every page of the index. No value leaves the server: sample, look-up and comparison
-are one statement, which answers with counts. Where the server offers no amcheck, B-trees are asked as well.
+are one statement, which answers with counts. Where amcheck cannot be used, B-trees are asked as well.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from dr.checks.chunks import BLOCK
+from dr.checks import extension, lookups
+from dr.checks.lookups import LOOKED_UP, Asked
 from dr.checks.survey import Piece, Survey, Visit
+from dr.errors import Unable
 from dr.postgres import Login, Session
-from dr.verification import Finding
+from dr.telling import telling
+from dr.verification import DatabaseBaseline, Finding, InstanceBaseline
 
 CHECK = "index_answers"
-LOOKED_UP = 2000
-"""Rows of one table, at the most."""
-SAMPLED = 400
-"""Blocks that they are drawn from, about."""
 EFFORT = 5_000_000.0
 """What all look-ups in one index may cost, in the planner's units. A dear one is asked for fewer rows."""
-OPERATORS = ("=", "~=", "@>", "<@", "&&", "@@", "~~", "%")
-"""Operators that rows mostly satisfy with themselves, the narrowest first."""
+AMCHECK = ("bt_index_parent_check", "verify_heapam")
+"""What `structure` needs: where the role may not call these, nothing else looks at B-trees."""
 RIVALS = 8
 """Other indexes that are dropped, at the most, until the planner takes the one that is asked."""
 
-_INDEXES = """
-select i.indexrelid, format('%%I.%%I', n.nspname, c.relname), c.relname, pg_relation_size(t.oid), m.amname,
-       tn.nspname, t.relname, pg_get_expr(i.indpred, i.indrelid), k.terms, k.operators
-  from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
-  join pg_am m on m.oid = c.relam join pg_class t on t.oid = i.indrelid join pg_namespace tn on tn.oid = t.relnamespace
- cross join lateral (
-    select array_agg(format('(%%s)%%s', pg_get_indexdef(i.indexrelid, p.n::int, false),
-                            (select format(' collate %%I.%%I', ln.nspname, l.collname) from pg_collation l
-                               join pg_namespace ln on ln.oid = l.collnamespace where l.oid = i.indcollation[p.n - 1]))
-                     order by p.n) as terms,
-           array_agg((select format('%%I.%%s', sn.nspname, o.oprname) from pg_opclass oc
-                        join pg_amop a on a.amopfamily = oc.opcfamily and a.amopmethod = m.oid
-                        join pg_operator o on o.oid = a.amopopr join pg_namespace sn on sn.oid = o.oprnamespace
-                       where oc.oid = i.indclass[p.n - 1] and a.amoppurpose = 's' and o.oprresult = 'bool'::regtype
-                         and a.amoplefttype = oc.opcintype and o.oprname = any(%(operators)s)
-                         and (a.amoprighttype = a.amoplefttype and o.oprname <> '@@'
-                              or o.oprname = '@@' and a.amoplefttype = 'tsvector'::regtype)
-                       order by array_position(%(operators)s, o.oprname::text) limit 1) order by p.n) as operators
-      from generate_series(1, i.indnkeyatts) p (n)) k
- where c.relkind = 'i' and c.relpersistence = 'p' and i.indisvalid and i.indisready and t.relkind in ('r', 'm')
-   and t.relispopulated and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-   and (m.amname <> 'btree' or not exists (select from pg_available_extensions where name = 'amcheck'))
- order by 2
-"""
 _EVERY_INDEX = "select count(*) from pg_index"
-_OWN_QUERY = (
-    "array_to_string(array(select '''' || replace(replace(w, '\\', '\\\\'), '''', '''''') || ''''"
-    " from unnest(tsvector_to_array({})) w), ' & ')::pg_catalog.tsquery"
-)
-"""What a document is found by: all its lexemes, quoted as a tsquery quotes them."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One index, and how to ask it."""
-
-    schema: str
-    name: str
-    table: sql.Composable
-    blocks: int
-    where: str
-    """Its predicate, if it covers a part of the table only."""
-    keys: tuple[tuple[str, str], ...]
-    """An expression over the row, and an operator, for each of its columns that has one."""
-
-    def query(self, rows: int, seed: int) -> sql.Composed:
-        """Looked up, not found, strangers, and the first block of a row that was not found."""
-        names = [f"firedrill_{n}" for n in range(len(self.keys))]
-        values = [
-            sql.SQL(_OWN_QUERY if operator.endswith(".@@") else "{}").format(sql.SQL(term))
-            for term, operator in self.keys
-        ]
-        own = [_holds(term, operator, value) for (term, operator), value in zip(self.keys, values, strict=True)]
-        same = [_holds(*key, sql.SQL(f"firedrill_row.{one}")) for key, one in zip(self.keys, names, strict=True)]
-        covered = [sql.SQL(self.where)] if self.where else []
-        both = sql.SQL(" and ")
-        return sql.SQL(
-            "select count(*), count(*) filter (where not l.found), coalesce(sum(l.strangers), 0),"
-            " min((firedrill_row.place::text::point)[0]) filter (where not l.found)"
-            " from (select ctid as place, {values} from only {table}"
-            " tablesample system ({percent}) repeatable ({seed}) where {own}"
-            " order by hashtidextended(ctid, {seed}) limit {rows}) firedrill_row"
-            " cross join lateral (select coalesce(bool_or(place = firedrill_row.place), false) as found,"
-            " count(*) filter (where same is not true) as strangers"
-            " from (select ctid as place, {same} as same from only {table} where {asked}) x) l"
-        ).format(
-            values=sql.SQL(", ").join(
-                sql.SQL("{} as {}").format(value, sql.Identifier(name))
-                for value, name in zip(values, names, strict=True)
-            ),
-            table=self.table,
-            percent=sql.Literal(min(100.0, 100.0 * SAMPLED / max(1, self.blocks))),
-            seed=sql.Literal(seed),
-            own=both.join([*covered, *own]),
-            rows=sql.Literal(rows),
-            same=both.join(same),
-            asked=both.join([*covered, *same]),
-        )
-
-
-def _holds(term: str, operator: str, value: sql.Composable) -> sql.Composed:
-    """Terms, operators and predicates are the server's own spelling of them, quoted where they must be."""
-    return sql.SQL("{} operator({}) {}").format(sql.SQL(term), sql.SQL(operator), value)
 
 
 def check(
     login_for: Callable[[str], Login],
+    baseline: InstanceBaseline | None,
     *,
     first: str,
     seed: int,
@@ -135,11 +56,13 @@ def check(
 ) -> list[Finding]:
     """Every database of a restored instance, one finding each and one for every index that answers wrongly.
 
-    `seed` decides which rows are drawn. Raises Unable where the instance as a whole cannot be asked.
+    `seed` decides which rows are drawn. The baseline says whether a source had nothing to ask for either; where nothing
+    says so, having asked for nothing is no pass. Raises Unable where the instance as a whole cannot be asked.
     """
+    known = baseline.databases if baseline else {}
     # Functions in an index's expressions run with the search path that the database gives them.
     survey = Survey(CHECK, "L3", login_for, first, workers, pause, readonly=False, search_path=None, prepare=_prepare)
-    return survey.databases(partial(_database, seed % 2**31))
+    return survey.databases(lambda visit: _database(visit, seed % 2**31, known.get(visit.name)))
 
 
 def _prepare(session: Session) -> None:
@@ -149,27 +72,57 @@ def _prepare(session: Session) -> None:
     session.execute("set local enable_memoize = off")
 
 
-def _database(seed: int, visit: Visit) -> list[Finding]:
-    rows = visit.session.execute(_INDEXES, {"operators": list(OPERATORS)}).fetchall()
+def _database(visit: Visit, seed: int, known: DatabaseBaseline | None) -> list[Finding]:
+    asked = lookups.indexes(visit.session, btrees=not _amcheck(visit.session))
     every = visit.session.execute(_EVERY_INDEX).fetchone()
-    pieces: list[Piece] = []
-    ways: dict[int, Asked] = {}
-    found: list[Finding] = []
-    for oid, subject, name, size, access, schema, table, where, terms, operators in rows:
-        keys = tuple((term, operator) for term, operator in zip(terms, operators, strict=True) if operator)
-        if keys:
-            pieces.append(Piece(subject, oid, size, access))
-            ways[oid] = Asked(schema, name, sql.Identifier(schema, table), size // BLOCK, where or "", keys)
-        else:
-            reason = f"{access}: its operator class has no operator that a row satisfies with itself"
-            found.append(visit.finding("not_available", subject, detail=reason))
+    pieces = [piece for piece, way in asked if way.keys]
+    ways = {piece.oid: way for piece, way in asked}
+    found = [
+        visit.finding("not_available", piece.subject, detail=f"{piece.kind}: no operator finds a row by itself")
+        for piece, way in asked
+        if not way.keys
+    ]
     looked_up: dict[int, int] = {}
     found += visit.each(pieces, partial(_look, visit, ways, seed, looked_up))
     if not every or not every[0]:
         return [visit.finding("errored", detail="the catalog has no index at all: nothing was checked"), *found]
+    if not looked_up and all(one.outcome == "not_available" for one in found):
+        reason = "none of them can be asked" if found else _why_nothing(len(pieces), known)
+        if reason:
+            return [visit.finding("not_available", detail=reason), *found]
     told = f"{len(looked_up)} of {every[0]} indexes asked, for {sum(looked_up.values())} rows"
-    others = "" if rows else "all are of kinds that `structure` compares with their tables"
+    others = "" if asked else "all are of kinds that `structure` compares with their tables; so they were at the source"
     return [visit.summary(found, "every index finds its rows", told, others or f"rows drawn by seed {seed}"), *found]
+
+
+def _amcheck(session: Session) -> bool:
+    """Whether `structure` can compare B-trees with their tables: the server offers it, and the role may use it."""
+    try:
+        extension.borrow(session, "amcheck")
+        return {*AMCHECK} <= extension.functions(session, "amcheck").keys()
+    except Unable:
+        # Not offered, not allowed, or not to be created in a catalog that is damaged: `structure` tells which.
+        return False
+    finally:
+        with telling(f"leaving {session.info.dbname} as it was"):
+            session.rollback()
+            session.autocommit = True
+
+
+def _why_nothing(indexes: int, known: DatabaseBaseline | None) -> str:
+    """Why that no row was looked up proves nothing; no reason where the source had nothing to look up either."""
+    if known is None:
+        return f"no row stands under any of {indexes} indexes, and no baseline says that it was so at the source"
+    if indexes:
+        rows = sum(side.rows for table in known.tables.values() for side in (table.before, table.after) if side)
+        return f"no row stands under any of {indexes} indexes; the source had rows" if rows else ""
+    others = [
+        name
+        for shape in (known.before, known.after)
+        for name, text in shape.objects.items()
+        if name.startswith("index ") and " USING btree " not in text
+    ]
+    return f"nothing but B-trees can be asked; the source had {len(set(others))} other indexes" if others else ""
 
 
 def _look(

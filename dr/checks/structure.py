@@ -57,7 +57,8 @@ def check(
 
 
 def _prepare(session: Session) -> None:
-    extension.borrow(session, EXTENSION)
+    if session.autocommit:
+        extension.borrow(session, EXTENSION)
 
 
 def _database(visit: Visit) -> list[Finding]:

@@ -1,7 +1,7 @@
 """Ask every check that looks at one restored instance, and journal each answer."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 from dr import facts
 from dr.agreeing import agreed
@@ -39,6 +39,14 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         for finding in asked(wanted[0], LEVEL_OF[wanted[0]], asset, look):
             context.find(asset, finding)
 
+    @cache
+    def recorded() -> InstanceBaseline | None:
+        """The baseline where there is one: some checks can answer without, and say what they then could not compare."""
+        try:
+            return baseline_for(context, asset)
+        except NoBaseline:
+            return None
+
     def with_baseline(look: Callable[[InstanceBaseline], Sequence[Finding]]) -> Callable[[], Sequence[Finding]]:
         return lambda: look(baseline_for(context, asset))
 
@@ -61,7 +69,7 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         finding, seen = context.ask.heartbeat(
             owner,
             context.moment(facts.INSTANT),
-            _maybe(context, asset),
+            recorded(),
             subject=asset,
             told=Heartbeat.model_validate(context.fact(known)) if context.knows(known) else None,
         )
@@ -70,7 +78,7 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         return [finding]
 
     def opening() -> Sequence[Finding]:
-        known = _maybe(context, asset)
+        known = recorded()
         application = application_login(context, asset, identifier, step.site)
         return context.ask.opens(application, server_version=known.server_version if known else None, subject=asset)
 
@@ -98,20 +106,9 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
     ask(["structure"], lambda: context.ask.structure(owner.to, first=owner.dbname, pause=pause))
     ask(["visibility"], lambda: context.ask.visibility(owner.to, first=owner.dbname, pause=pause))
     ask(["readable"], lambda: context.ask.readable(owner.to, first=owner.dbname, pause=pause))
-    ask(["index_answers"], lambda: context.ask.index_answers(owner.to, first=owner.dbname, seed=seed, pause=pause))
     ask(
-        ["constraints"],
-        lambda: context.ask.constraints(owner.to, _maybe(context, asset), first=owner.dbname, pause=pause),
+        ["index_answers"],
+        lambda: context.ask.index_answers(owner.to, recorded(), first=owner.dbname, seed=seed, pause=pause),
     )
-    ask(
-        ["collations"],
-        lambda: context.ask.collations(owner.to, _maybe(context, asset), first=owner.dbname, pause=pause),
-    )
-
-
-def _maybe(context: Context, asset: str) -> InstanceBaseline | None:
-    """The baseline where there is one: some checks can answer without it, and say what they then could not compare."""
-    try:
-        return baseline_for(context, asset)
-    except NoBaseline:
-        return None
+    ask(["constraints"], lambda: context.ask.constraints(owner.to, recorded(), first=owner.dbname, pause=pause))
+    ask(["collations"], lambda: context.ask.collations(owner.to, recorded(), first=owner.dbname, pause=pause))

@@ -157,9 +157,15 @@ class SimulatedDatabases(Questions):
         return self._surveyed("readable", login_for(first), pause)
 
     def index_answers(
-        self, login_for: Callable[[str], Login], *, first: str, seed: int, pause: Callable[[], None]
+        self,
+        login_for: Callable[[str], Login],
+        baseline: InstanceBaseline | None,
+        *,
+        first: str,
+        seed: int,
+        pause: Callable[[], None],
     ) -> list[Finding]:
-        del seed
+        del baseline, seed
         return self._surveyed("index_answers", login_for(first), pause)
 
     def constraints(
