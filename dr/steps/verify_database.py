@@ -88,10 +88,10 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         return [finding for one in mine for finding in asked("assertions", "L8", asset, partial(answer, one))]
 
     def answer(assertion: Assertion) -> Sequence[Finding]:
-        known = _maybe(context, asset) if assertion.expect is None else None
-        recorded = known.answers.get(assertion.name) if known else None
+        known = recorded() if assertion.expect is None else None
+        answered = known.answers.get(assertion.name) if known else None
         hashing = known.hashing if known else None
-        return [context.ask.assertions(owner, assertion, subject=asset, recorded=recorded, hashing=hashing)]
+        return [context.ask.assertions(owner, assertion, subject=asset, recorded=answered, hashing=hashing)]
 
     ask(["opens"], opening)
     ask(["heartbeat"], beating)
