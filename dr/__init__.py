@@ -23,6 +23,10 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     promises.py             what was promised of backups, against what a site says
     isolation.py            what scratch could reach out with, and what proves that it cannot
     object_versions.py      what stood in a bucket at an instant
+    manifest.py             what a bucket held at an instant: bytes, and what S3 says of them
+    held.py                 what a restore holds of one key, beside all that is listed of it
+    resolving.py            whether a row finds its object, and what is wrong where it does not
+    joint_recovery.py       to which instants rows and objects can be recovered together
     permissions.py          what each AWS operation needs of IAM, for which kind of work
     policy.py               those needs as IAM policies, for one estate
     plan.py                 everything that a run will do, before it begins

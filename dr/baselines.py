@@ -5,10 +5,11 @@ from pydantic import ValidationError
 from dr import facts
 from dr.context import Context
 from dr.errors import Unable
+from dr.manifest import BucketBaseline
 from dr.records import BackupRecord, Chosen, Document
 from dr.recovery import stamp
 from dr.store import verified
-from dr.verification import BucketBaseline, InstanceBaseline
+from dr.verification import InstanceBaseline
 
 
 class NoBaseline(Unable):

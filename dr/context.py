@@ -2,13 +2,14 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from random import Random, SystemRandom
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 
 from dr import catalog, facts
 from dr.aws.clients import Aws
@@ -27,6 +28,8 @@ from dr.verification import Coverage, Finding
 
 LEAST_PATIENCE = 120.0
 """Seconds. However fast the lab's time passes, the machine that it runs on is not faster for it."""
+LINES_AT_ONCE = 5000
+"""Of a stream that is kept: some megabytes in memory, and few documents."""
 
 
 @dataclass
@@ -119,6 +122,20 @@ class Context:
         """What an earlier step kept. Raises Unable when it is not there or not whole."""
         document = Document.model_validate(self.fact(facts.kept(name)))
         return list(json.loads(verified(self.store, document)))
+
+    def keep_lines(self, name: str, lines: Iterable[str]) -> None:
+        """Keep a stream, however long, in documents of some thousand lines each."""
+        documents: list[dict[str, Any]] = []
+        rest = iter(lines)
+        while part := list(islice(rest, LINES_AT_ONCE)):
+            stem = f"{self.plan.run}/{name}-{len(documents):05}"
+            documents.append(keep(self.store, stem, "\n".join(part).encode()).model_dump())
+        self.learn(facts.kept_lines(name), documents)
+
+    def kept_lines(self, name: str) -> Iterator[str]:
+        """A stream that an earlier step kept, read a document at a time. Raises Unable when one is not whole."""
+        for raw in TypeAdapter(list[Document]).validate_python(self.fact(facts.kept_lines(name))):
+            yield from verified(self.store, raw).decode().split("\n")
 
     def intended(self, thing: Thing) -> bool:
         """Whether this run announced a change of this thing before, in this process or in one that died."""

@@ -25,6 +25,8 @@ CHECKS = (
     "control_plane",
     "opens",
     "objects",
+    "object_metadata",
+    "replica",
     "structure",
     "visibility",
     "readable",
@@ -198,6 +200,9 @@ class Reference(Part):
     version: Word | None = None
     sha256: Word | None = None
     bucket: Word
+    orphans: Literal["tell", "fail"] = "tell"
+    """What becomes of objects that no row names: a write that never ended leaves one, so they are only told, unless the
+    application knows none. Where several references share a bucket, one that says `fail` is enough."""
 
 
 class Assertion(Part):

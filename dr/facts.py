@@ -67,6 +67,26 @@ def kept(name: str) -> str:
     return f"kept {name}"
 
 
+def kept_lines(name: str) -> str:
+    """The documents, in their order, in which a step kept a stream of lines."""
+    return f"kept lines {name}"
+
+
+def versions_of(asset: str) -> str:
+    """The stream of what a site's bucket lists, key by key, and which version in scratch became of which."""
+    return f"versions-{asset}"
+
+
+def held_of(asset: str) -> str:
+    """The same stream, after the restore was read back."""
+    return f"held-{asset}"
+
+
+def joint_recovery_of(asset: str) -> str:
+    """To which instant a bucket and the rows that name its objects can be recovered together."""
+    return f"joint recovery of {asset}"
+
+
 def manifests_of(asset: str) -> str:
     """The documents that hold a bucket's manifests, by their instants."""
     return f"manifests of {asset}"

@@ -6,7 +6,7 @@ have come just before it or just after: a one-second clock cannot tell. Such ver
 rows that name an object by its hash decide between them, or nobody does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
@@ -58,13 +58,27 @@ def standing_at(listing: Iterable[Version], instant: datetime, recent: timedelta
     """
     found = []
     for key, entries in groupby(listing, lambda entry: entry.key):
-        wanted = _of_key(key, list(entries), instant, recent)
+        wanted = of_key(key, list(entries), instant, recent)
         if wanted.versions:
             found.append(wanted)
     return found
 
 
-def _of_key(key: str, entries: list[Version], instant: datetime, recent: timedelta) -> Wanted:
+def hidden_at(listing: Iterable[Version], instant: datetime) -> dict[str, str]:
+    """Keys on which a delete marker surely stood at the instant, to the marker's version."""
+    second = instant.replace(microsecond=0)
+    found = {}
+    for key, entries in groupby(listing, lambda entry: entry.key):
+        of_key = list(entries)
+        standing = next((entry for entry in of_key if entry.modified.replace(microsecond=0) < second), None)
+        unsure = any(entry.modified.replace(microsecond=0) == second for entry in of_key)
+        if standing is not None and standing.marker and not unsure:
+            found[key] = standing.version
+    return found
+
+
+def of_key(key: str, entries: Sequence[Version], instant: datetime, recent: timedelta = RECENT) -> Wanted:
+    """What one key held at the instant, by all of its entries."""
     second = instant.replace(microsecond=0)
     candidates = tuple(entry for entry in entries if entry.modified.replace(microsecond=0) == second)
     standing = [entry for entry in entries if entry.modified.replace(microsecond=0) < second]

@@ -100,6 +100,12 @@ _OBSERVE: Mapping[tuple[str, str], tuple[Need, ...]] = {
         _s3("ListBucket", "estate buckets", "control bucket"),
     ),
     ("s3", "ListObjectsV2"): (_s3("ListBucket", "control bucket"),),
+    # What S3 says of a version whose bytes an earlier manifest read.
+    ("s3", "HeadObject"): (_READS_VERSIONS,),
+    ("s3", "GetObjectTagging"): (_READS_TAGS,),
+    ("s3", "GetObjectLockConfiguration"): (_s3("GetBucketObjectLockConfiguration", "estate buckets"),),
+    ("s3", "GetObjectRetention"): (_s3("GetObjectRetention", "estate objects"),),
+    ("s3", "GetObjectLegalHold"): (_s3("GetObjectLegalHold", "estate objects"),),
 }
 _SCRATCH: Mapping[tuple[str, str], tuple[Need, ...]] = {
     ("sts", "GetCallerIdentity"): (),
@@ -130,7 +136,7 @@ _SCRATCH: Mapping[tuple[str, str], tuple[Need, ...]] = {
         _s3("GetObject", "control objects"),
     ),
     ("s3", "GetObject"): (_s3("GetObjectVersion", "scratch objects"),),
-    ("s3", "GetObjectTagging"): (_READS_TAGS,),
+    ("s3", "GetObjectTagging"): (_s3("GetObjectVersionTagging", "estate objects", "scratch objects"),),
     ("s3", "CopyObject"): (_READS_VERSIONS, _READS_TAGS, _WRITES, _WRITES_TAGS),
     ("s3", "CreateMultipartUpload"): (_WRITES, _WRITES_TAGS),
     ("s3", "UploadPartCopy"): (_READS_VERSIONS, _WRITES),
@@ -180,7 +186,6 @@ NEEDS: Mapping[Row, tuple[Need, ...]] = {
 
 NOT_CALLED_YET: frozenset[Row] = frozenset(
     {
-        ("s3", "HeadObject", "observe"),
         ("rds", "DescribeDBInstances", "recover"),
         ("rds", "ModifyDBInstance", "recover"),
     }

@@ -18,8 +18,10 @@ from dr.verification import Level
 LEVEL_OF: Mapping[str, Level] = {
     "recovery_point": "L0",
     "control_plane": "L0",
+    "replica": "L0",
     "opens": "L1",
     "objects": "L2",
+    "object_metadata": "L2",
     "structure": "L3",
     "visibility": "L3",
     "readable": "L3",

@@ -178,7 +178,9 @@ def plan_test(
             ),
             VerifyBucket(name=f"verify {asset}", asset=asset, needs=(f"restore {asset}",), site=site, timeout=6 * HOUR),
         ]
-    if "references" in _expected(estate.applications[choice.application], choice, depth).get(choice.application, ()):
+    if "references" in _expected(estate.applications[choice.application], choice, depth, site).get(
+        choice.application, ()
+    ):
         needs = tuple(f"verify {asset}" for asset in (*choice.databases, *choice.buckets))
         steps.append(VerifyReferences(name="verify references", needs=needs, site=site, timeout=6 * HOUR))
     return _plan(estate, choice, "test", run, moment, site, str(target or Latest()), depth, steps)
@@ -212,7 +214,7 @@ def _plan(
             for asset in (*application.databases, *application.buckets)
             if asset not in (*choice.databases, *choice.buckets)
         ),
-        expected_checks=_expected(application, choice, depth) if kind == "test" else {},
+        expected_checks=_expected(application, choice, depth, site) if kind == "test" else {},
         required_checks={asset: tuple(application.databases[asset].required_checks) for asset in choice.databases}
         if kind == "test"
         else {},
@@ -226,17 +228,23 @@ def _plan(
     )
 
 
-def _expected(application: Application, choice: Choice, depth: Level) -> dict[str, tuple[str, ...]]:
+def _expected(application: Application, choice: Choice, depth: Level, site: SiteName) -> dict[str, tuple[str, ...]]:
     """The checks that must answer, per asset; those that span assets stand under the application's own name."""
     asked = {check for check, level in LEVEL_OF.items() if level <= depth}
+    of_objects = ("replica", "objects", "object_metadata")
     of_database = [
-        check for check in LEVEL_OF if check in asked and check not in ("objects", "references", "assertions")
+        check for check in LEVEL_OF if check in asked and check not in (*of_objects, "references", "assertions")
     ]
     expected: dict[str, tuple[str, ...]] = {}
     for asset in choice.databases:
         asserted = "assertions" in asked and any(one.database == asset for one in application.assertions)
         expected[asset] = (*of_database, *(("assertions",) if asserted else ()))
-    of_bucket = tuple(check for check in ("recovery_point", "objects") if check in asked)
+    # At home there is nothing that was replicated.
+    of_bucket = tuple(
+        check
+        for check in ("recovery_point", *of_objects)
+        if check in asked and (check != "replica" or site == "recovery")
+    )
     expected |= dict.fromkeys(choice.buckets, of_bucket)
     between = [
         ref for ref in application.references if ref.database in choice.databases and ref.bucket in choice.buckets

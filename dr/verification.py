@@ -1,4 +1,4 @@
-"""What a check answers, how deep a restore was proven, and what a baseline holds. Pure: no connection in sight.
+"""What a check answers, how deep a restore was proven, and what a database's baseline holds. Pure.
 
 A baseline is independent truth, recorded at backup time: two snapshots of the source opened just before and just after
 one whole second T (a *bracket*), both read afterwards. What is equal on both sides must be bit-equal in a restore to T.
@@ -218,47 +218,6 @@ class InstanceBaseline(Fact):
     @property
     def hashing(self) -> Hashing:
         return Hashing(seed=self.seed, tier=self.tier)
-
-
-class RestoredObject(Fact):
-    """One object of a restore: the version of the source that it was made from, and its bytes by checksum."""
-
-    key: str
-    source_version: str
-    size: int
-    sha256: str
-    current: bool = True
-    """Whether a plain read of the key finds it: neither a newer version nor a delete marker stands on top."""
-
-
-class ObjectVersion(Fact):
-    """One object as it stood at the instant."""
-
-    key: str
-    version: str
-    size: int
-    sha256: str
-    modified: Moment
-    ambiguous: dict[str, str] = Field(default_factory=dict)
-    """Other versions, stored within the same second as the instant, to their SHA-256: any may be the right one."""
-    recent: dict[str, str] = Field(default_factory=dict)
-    """Versions replaced shortly before the instant, to their SHA-256: a row may still name one of them."""
-
-
-class BucketBaseline(Fact):
-    """Every object of a bucket at one instant."""
-
-    schema_: Literal["firedrill.objects/1"] = "firedrill.objects/1"
-    asset: str
-    bucket: str
-    instant: Moment
-    objects: dict[str, ObjectVersion]
-    empty: bool = False
-    """Nothing stood in the bucket at the instant: said on purpose, so that a lost manifest does not look like it."""
-    unsettled: dict[str, dict[str, str]] = Field(default_factory=dict)
-    """Keys whose presence at the instant a one-second clock cannot decide, with the versions that may count."""
-    hidden: dict[str, dict[str, str]] = Field(default_factory=dict)
-    """Keys deleted shortly before the instant, with the version that a row may still name."""
 
 
 def depth(findings: Iterable[Finding], applicable: Collection[Level]) -> Level | None:

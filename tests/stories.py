@@ -202,7 +202,7 @@ def passed_run(plan: Plan) -> list[Event]:
         *step(
             f"verify {BUCKET}",
             Covered(asset=BUCKET, coverage=Coverage(objects_expected=12, objects_compared=12, bytes=120)),
-            *found(BUCKET, finding("objects", subject=BUCKET)),
+            *found(BUCKET, *(finding(check, subject=BUCKET) for check in ("replica", "objects", "object_metadata"))),
         ),
         *step("verify references", *found("receipts", finding("references", subject="documents"))),
         TeardownStarted(),

@@ -100,10 +100,10 @@ def test_two_plans_of_one_second_share_no_name() -> None:
 
 def test_everything_is_expected_of_a_whole_application() -> None:
     plan = stories.test_plan()
-    of_database = set(LEVEL_OF) - {"objects", "references"}
+    of_database = set(LEVEL_OF) - {"replica", "objects", "object_metadata", "references"}
     assert {asset: set(checks) for asset, checks in plan.expected_checks.items()} == {
         DATABASE: of_database,
-        BUCKET: {"recovery_point", "objects"},
+        BUCKET: {"recovery_point", "replica", "objects", "object_metadata"},
         "receipts": {"references"},
     }
     assert plan.required_checks == {DATABASE: ("content", "schema", "heartbeat")}

@@ -11,6 +11,7 @@
     adoption    a name that is taken, an answer that got lost: what is ours, and what is not
     changes     passwords, protection and deletion, each by proof
     s3          versions, bytes, deletion by claim                     conditional  writes of which one wins
+    contents    one version: its bytes, and all that S3 says of it
     copies      of object versions, whole and in parts                 s3wire     what botocore's S3 client must not do
     kms  secrets  sts  ec2  tagging                                    one or two verbs each
 

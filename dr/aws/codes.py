@@ -115,6 +115,7 @@ _ACTIONS = {
     "DeleteObject": "s3:DeleteObjectVersion",
     "DeleteObjects": "s3:DeleteObjectVersion",
     "GetObjectTagging": "s3:GetObjectVersionTagging",
+    "GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "GetResources": "tag:GetResources",
 }

@@ -1,6 +1,5 @@
 """Objects and their versions: list, read, write, copy, delete."""
 
-import hashlib
 import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -17,12 +16,10 @@ from dr.errors import AwsError, Refused, Unable
 from dr.recovery import Fact
 
 __all__ = [
-    "Digest",
     "StoredVersion",
     "bucket_region",
     "copy_version",
     "delete_objects",
-    "digest",
     "list_keys",
     "put_heartbeat",
     "read",
@@ -32,7 +29,6 @@ __all__ = [
     "versions",
 ]
 
-_PIECE = 1024 * 1024
 _BATCH = 1000
 _ROUNDS = 5
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -50,13 +46,8 @@ class StoredVersion(Fact):
     etag: str
     marker: bool
     latest: bool
-
-
-class Digest(Fact):
-    """What an object holds, read to the last byte."""
-
-    sha256: str
-    size: int
+    storage_class: str = ""
+    """Nothing of a delete marker."""
 
 
 def versions(
@@ -80,24 +71,8 @@ def versions(
                 etag=raw.get("ETag", "").strip('"'),
                 marker=marker,
                 latest=raw["IsLatest"],
+                storage_class="" if marker else raw.get("StorageClass") or "STANDARD",
             )
-
-
-def digest(
-    aws: Aws, region: str, bucket: str, key: str, version: str | None = None, *, role: Role = "observe"
-) -> Digest:
-    """Read an object to the end, keeping a megabyte of it at a time."""
-    about = _shown(bucket, key, version)
-    body = _open(aws, region, bucket, key, version, role)
-    total, sum_ = 0, hashlib.sha256()
-    with calling("s3", "GetObject", about, region):
-        try:
-            for piece in body.iter_chunks(_PIECE):
-                sum_.update(piece)
-                total += len(piece)
-        finally:
-            body.close()
-    return Digest(sha256=sum_.hexdigest(), size=total)
 
 
 def read(

@@ -7,10 +7,10 @@ of the bytes and S3's own checksums are not always there. After a restore the ob
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
-from typing import Protocol
 
-from dr.object_versions import Version, standing_at
-from dr.verification import BucketBaseline, Coverage, Finding, ObjectVersion, Outcome, RestoredObject
+from dr.manifest import BucketBaseline, Content, ObjectVersion, RestoredObject
+from dr.object_versions import Version, hidden_at, standing_at
+from dr.verification import Coverage, Finding, Outcome
 
 CHECK = "objects"
 AT_ONCE = 8
@@ -19,17 +19,8 @@ SHOWN = 50
 """Findings about single objects; more than these are counted, and named in one."""
 
 
-class Digest(Protocol):
-    """What reading an object to its end gives."""
-
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def size(self) -> int: ...
-
-
-Read = Callable[[str, str], Digest]
-"""key, version -> the digest of its bytes."""
+Read = Callable[[str, str], Content]
+"""key, version -> what it holds."""
 
 
 def capture(
@@ -37,23 +28,25 @@ def capture(
     bucket: str,
     instant: datetime,
     versions: Iterable[Version],
-    digest: Read,
+    read: Read,
     *,
-    known: Mapping[tuple[str, str], str] | None = None,
+    seed: str = "",
+    known: dict[tuple[str, str], Content] | None = None,
     pool: Callable[[int], Executor] = ThreadPoolExecutor,
 ) -> BucketBaseline:
     """Every object as it stood at the instant, read and digested. `versions` must be listed after that second.
 
-    `known` are the digests of an earlier manifest, by key and version: a version never changes, so it need not be
-    read twice. A version that cannot be read makes the whole manifest Unable: it would be a hole in the evidence.
+    `known` is what was read for another instant a moment ago: it is added to. What is told of a version is marked with
+    `seed`. A version that cannot be read makes the whole manifest Unable: it would be a hole in the evidence.
     """
-    wanted = standing_at(versions, instant)
+    listing = list(versions)
+    wanted = standing_at(listing, instant)
     pairs = [(one.key, version) for one in wanted for version in one.versions]
-    seen = dict(known or {})
-    unread = [pair for pair in pairs if pair not in seen]
+    contents = {} if known is None else known
+    unread = [pair for pair in pairs if pair not in contents]
     with pool(AT_ONCE) as threads:
-        read = threads.map(lambda pair: digest(*pair), unread)
-        seen |= {pair: found.sha256 for pair, found in zip(unread, read, strict=True)}
+        contents |= zip(unread, threads.map(lambda pair: read(*pair), unread), strict=True)
+    seen = {pair: contents[pair].sha256 for pair in pairs}
     objects: dict[str, ObjectVersion] = {}
     unsettled: dict[str, dict[str, str]] = {}
     hidden: dict[str, dict[str, str]] = {}
@@ -69,6 +62,7 @@ def capture(
                 modified=one.chosen.modified,
                 ambiguous=others,
                 recent=recent,
+                told=contents[one.key, one.chosen.version].told,
             )
             continue
         if one.chosen is not None:
@@ -85,6 +79,8 @@ def capture(
         empty=not objects and not unsettled,
         unsettled=unsettled,
         hidden=hidden,
+        markers=hidden_at(listing, instant),
+        seed=seed,
     )
 
 
@@ -92,7 +88,7 @@ def observe(
     copies: Iterable[tuple[str, str, str]],
     current: Iterable[Version],
     prefix: str,
-    digest: Read,
+    read: Read,
     *,
     pool: Callable[[int], Executor] = ThreadPoolExecutor,
 ) -> list[RestoredObject]:
@@ -109,24 +105,25 @@ def observe(
         on_top.setdefault(entry.key, entry.version)
     there = [entry for entry in listed if not entry.marker]
     with pool(AT_ONCE) as threads:
-        read = list(threads.map(lambda entry: digest(entry.key, entry.version), there))
+        contents = list(threads.map(lambda entry: read(entry.key, entry.version), there))
     # botocore itself asks again for a copy whose answer was lost: then two are equal, and the map knows the second.
     repeated = {
-        (entry.key, bytes_.sha256): sources[entry.key, entry.version]
-        for entry, bytes_ in zip(there, read, strict=True)
+        (entry.key, held.sha256): sources[entry.key, entry.version]
+        for entry, held in zip(there, contents, strict=True)
         if (entry.key, entry.version) in sources
     }
     found = []
-    for entry, bytes_ in zip(there, read, strict=True):
+    for entry, held in zip(there, contents, strict=True):
         stray = (entry.key.removeprefix(prefix), "")
-        key, source = sources.get((entry.key, entry.version)) or repeated.get((entry.key, bytes_.sha256), stray)
+        key, source = sources.get((entry.key, entry.version)) or repeated.get((entry.key, held.sha256), stray)
         found.append(
             RestoredObject(
                 key=key,
                 source_version=source,
-                size=bytes_.size,
-                sha256=bytes_.sha256,
+                size=held.size,
+                sha256=held.sha256,
                 current=on_top[entry.key] == entry.version,
+                told=held.told,
             )
         )
     return found

@@ -3,22 +3,24 @@
 from datetime import datetime
 
 from dr import facts
-from dr.aws import s3
+from dr.aws import contents, s3
 from dr.checks import objects
 from dr.context import Context
 from dr.errors import Unable
+from dr.manifest import BucketBaseline, Content
 from dr.records import Document
 from dr.recovery import stamp
 from dr.runbook import RecordObjects
 from dr.store import keep, verified
-from dr.verification import BucketBaseline
 from dr.wait import until
-
-Digests = dict[tuple[str, str], str]
 
 
 def record_objects(step: RecordObjects, context: Context) -> None:
-    """List the versions, choose those of each instant, read each one once, and keep the manifests."""
+    """List the versions, choose those of each instant, read each one once, and keep the manifests.
+
+    A version that an earlier manifest digested is asked for what is told of it (one HEAD), and not read again: its
+    bytes never change, its tags and its replication do.
+    """
     bucket = context.bucket(step.asset).bucket
     region = context.region(step.site)
     instants = {context.moment(facts.instant_of(asset)) for asset in context.plan.databases}
@@ -32,28 +34,42 @@ def record_objects(step: RecordObjects, context: Context) -> None:
         deadline=context.deadline(60),
         every=0.2,
     )
-
-    def digest(key: str, version: str) -> s3.Digest:
-        context.clock.sleep(0)  # where a request to stop ends this, between two objects
-        return s3.digest(context.aws, region, bucket, key, version)
-
+    seed = f"{context.chance.getrandbits(256):064x}"
     listing = list(s3.versions(context.aws, region, bucket))
-    known = _known(context, step.asset)
-    kept: dict[str, Document] = {}
+    if stored := next((entry for entry in listing if not entry.marker), None):
+        # Whoever may not read tags is not told that there are any.
+        contents.tags(context.aws, region, bucket, stored.key, stored.version)
+    locked = contents.locks(context.aws, region, bucket)
+    earlier = _earlier(context, step.asset)
+
+    def read(key: str, version: str) -> Content:
+        context.clock.sleep(0)  # where a request to stop ends this, between two objects
+        if known := earlier.get((key, version)):
+            told = contents.look(context.aws, region, bucket, key, version, seed=seed)
+            found = known.model_copy(update={"told": told})
+        else:
+            found = contents.read(context.aws, region, bucket, key, version, seed=seed)
+        if locked and found.told:
+            kept = contents.retention(context.aws, region, bucket, key, version)
+            found = found.model_copy(update={"told": found.told.model_copy(update={"retention": kept})})
+        return found
+
+    known: dict[tuple[str, str], Content] = {}
+    documents: dict[str, Document] = {}
     for instant in sorted(instants):
         manifest = objects.capture(
             step.asset,
             bucket,
             instant,
             listing,
-            digest,
+            read,
+            seed=seed,
             known=known,
             pool=context.threads.pool,
         )
-        known |= _digests(manifest)
-        kept[stamp(instant)] = _keep(context, manifest, instant)
+        documents[stamp(instant)] = _keep(context, manifest, instant)
         context.say(f"{step.asset}: {len(manifest.objects)} objects at {stamp(instant)}")
-    context.learn(facts.manifests_of(step.asset), {instant: one.model_dump() for instant, one in kept.items()})
+    context.learn(facts.manifests_of(step.asset), {instant: one.model_dump() for instant, one in documents.items()})
 
 
 def _keep(context: Context, manifest: BucketBaseline, instant: datetime) -> Document:
@@ -61,13 +77,8 @@ def _keep(context: Context, manifest: BucketBaseline, instant: datetime) -> Docu
     return keep(context.store, stem, manifest.model_dump_json(by_alias=True).encode())
 
 
-def _digests(manifest: BucketBaseline) -> Digests:
-    """What a manifest says of versions. Not of `null`: a bucket with suspended versioning overwrites that one."""
-    return {(one.key, one.version): one.sha256 for one in manifest.objects.values() if one.version != "null"}
-
-
-def _known(context: Context, asset: str) -> Digests:
-    """What the newest earlier manifest says: a version never changes, so it need not be read twice.
+def _earlier(context: Context, asset: str) -> dict[tuple[str, str], Content]:
+    """What the newest earlier manifest read. Not of `null`: a bucket with suspended versioning overwrites that one.
 
     An earlier manifest that is damaged is worth nothing here: then everything is read anew.
     """
@@ -75,8 +86,13 @@ def _known(context: Context, asset: str) -> Digests:
         if asset in record.buckets and record.buckets[asset].bucket == context.bucket(asset).bucket:
             newest = max(record.buckets[asset].manifests.items())[1]
             try:
-                return _digests(BucketBaseline.model_validate_json(verified(context.store, newest)))
+                manifest = BucketBaseline.model_validate_json(verified(context.store, newest))
             except Unable as problem:
                 context.say(f"{asset}: reading every object anew: {problem.message}")
                 return {}
+            return {
+                (one.key, one.version): Content(sha256=one.sha256, size=one.size)
+                for one in manifest.objects.values()
+                if one.version != "null"
+            }
     return {}

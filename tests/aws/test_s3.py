@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from stories import HandClock
 
-from dr.aws import copies, s3
+from dr.aws import contents, copies, s3
 from dr.aws.clients import Aws
 from dr.aws.errors import missing
 from dr.claims import Allowance, Creation, Description, ScratchClaim, claim_scratch
@@ -65,17 +65,18 @@ def test_digest_and_read_name_a_version(aws: Aws, raw: Raw, folder: str) -> None
     client = raw("s3", HERE)
     first = client.put_object(Bucket=SCRATCH, Key=folder + ODD, Body=old)["VersionId"]
     client.put_object(Bucket=SCRATCH, Key=folder + ODD, Body=new)
-    assert s3.digest(aws, HERE, SCRATCH, folder + ODD, first) == s3.Digest(
-        sha256=hashlib.sha256(old).hexdigest(), size=len(old)
-    )
+    content = contents.read(aws, HERE, SCRATCH, folder + ODD, first, seed="")
+    assert (content.sha256, content.size) == (hashlib.sha256(old).hexdigest(), len(old))
     assert s3.read(aws, HERE, SCRATCH, folder + ODD) == new
 
 
 def test_what_is_not_there_is_told_apart(aws: Aws) -> None:
-    for key, version in (("nothing/here", None), ("nothing/here", "0" * 32)):
-        with pytest.raises(AwsError) as caught:
-            s3.digest(aws, HERE, SCRATCH, key, version)
-        assert missing(caught.value), caught.value.code
+    with pytest.raises(AwsError) as caught:
+        contents.read(aws, HERE, SCRATCH, "nothing/here", "0" * 32, seed="")
+    assert missing(caught.value), caught.value.code
+    with pytest.raises(AwsError) as caught:
+        s3.read(aws, HERE, SCRATCH, "nothing/here")
+    assert missing(caught.value), caught.value.code
     with pytest.raises(AwsError) as caught:
         list(s3.versions(aws, HERE, "no-such-bucket-of-firedrill"))
     assert caught.value.code == "NoSuchBucket"

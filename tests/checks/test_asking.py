@@ -1,6 +1,5 @@
-"""Logging in, and the checks that ask one database: opens, assertions, references."""
+"""Logging in, and the checks that ask one database: opens, assertions."""
 
-import hashlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -8,18 +7,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from dr.checks import assertions, opens, references
+from dr.checks import assertions, opens
 from dr.clock import Deadline, SystemClock
 from dr.errors import Unable
-from dr.estate import Assertion, Reference
+from dr.estate import Assertion
 from dr.postgres import LoginRefused, NotTrusted, connect, databases
 from dr.telling import telling
-from dr.verification import RestoredObject
-from tests.checks.conftest import Source, as_owner
-
-REFERENCE = Reference(
-    database="receipts-db", table="scans", key="object key", version="version", sha256="sha256", bucket="docs"
-)
+from tests.checks.conftest import Source
 
 
 def test_sessions_are_verified_pinned_and_read_only(source: Source) -> None:
@@ -117,45 +111,3 @@ def test_an_assertion_that_writes_or_never_ends_is_unable(source: Source) -> Non
         ask("select pg_sleep(60)")
     with pytest.raises(Unable, match="does not exist"):
         ask("select no_such_column from counters")
-
-
-def object_of(key: str, version: str) -> RestoredObject:
-    return RestoredObject(key=key, source_version=version, size=1, sha256=digest(key, version))
-
-
-def digest(key: str, version: str) -> str:
-    return hashlib.sha256(f"{key}@{version}".encode()).hexdigest()
-
-
-def test_rows_find_their_objects_or_are_told_apart(source: Source) -> None:
-    rows = [("good", "v1"), ("gone", "v1"), ("newer", "v1"), ("bent", "v1"), (None, None)]
-    restored = [object_of("good", "v1"), object_of("newer", "v2"), object_of("bent", "v1")]
-    restored[-1] = restored[-1].model_copy(update={"sha256": "0" * 64})
-    with as_owner(source.cluster) as owner:
-        owner.execute('create table scans (id int, "object key" text, version text, sha256 text)')
-        try:
-            empty = references.check(source.login("app"), REFERENCE, restored)
-            for number, (key, version) in enumerate(rows):
-                owner.execute(
-                    "insert into scans values (%s, %s, %s, %s)",
-                    (number, key, version, digest(key, version) if key and version else None),
-                )
-            findings = references.check(source.login("app"), REFERENCE, restored)
-            by_key_only = REFERENCE.model_copy(update={"version": None, "sha256": None})
-            loose = references.check(source.login("app"), by_key_only, restored)
-        finally:
-            owner.execute("drop table scans")
-    assert [finding.outcome for finding in empty] == ["errored"]
-    assert {finding.subject: finding.observed.split(" ")[0] for finding in findings} == {
-        "app.public.scans": "3",
-        "app.public.scans: gone": "missing",
-        "app.public.scans: newer": "another",
-        "app.public.scans: bent": "sha256",
-    }
-    assert {finding.outcome for finding in findings} == {"failed"}
-    assert [finding.subject for finding in loose[1:]] == ["app.public.scans: gone"]
-
-
-def test_a_reference_to_no_table_is_unable(source: Source) -> None:
-    with pytest.raises(Unable, match="no table nowhere"):
-        references.check(source.login("app"), REFERENCE.model_copy(update={"table": "nowhere"}), [])

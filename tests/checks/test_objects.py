@@ -9,7 +9,7 @@ import pytest
 
 from dr.checks import objects
 from dr.errors import Unable
-from dr.verification import BucketBaseline, RestoredObject
+from dr.manifest import BucketBaseline, Content, RestoredObject
 
 T = datetime(2026, 11, 20, 2, 15, 0, tzinfo=UTC)
 
@@ -23,18 +23,12 @@ class Entry:
     size: int = 3
 
 
-@dataclass(frozen=True)
-class Digest:
-    sha256: str
-    size: int
-
-
 def sha(key: str, version: str) -> str:
     return hashlib.sha256(f"{key}@{version}".encode()).hexdigest()
 
 
-def read(key: str, version: str) -> Digest:
-    return Digest(sha(key, version), 3)
+def read(key: str, version: str) -> Content:
+    return Content(sha256=sha(key, version), size=3)
 
 
 def entry(key: str, version: str, seconds: float, *, marker: bool = False) -> Entry:
@@ -75,10 +69,10 @@ def test_a_manifest_tells_the_certain_from_the_ambiguous() -> None:
 
 
 def test_known_versions_are_not_read_again_and_an_unreadable_one_is_no_manifest() -> None:
-    def refuse(key: str, version: str) -> Digest:
+    def refuse(key: str, version: str) -> Content:
         raise Unable(f"{key} {version}: access denied")
 
-    known = {(one.key, one.version): sha(one.key, one.version) for one in LISTING if not one.marker}
+    known = {(one.key, one.version): read(one.key, one.version) for one in LISTING if not one.marker}
     assert objects.capture("docs", "bucket", T, LISTING, refuse, known=known) == recorded()
     with pytest.raises(Unable, match="access denied"):
         objects.capture("docs", "bucket", T, LISTING, refuse)
@@ -128,7 +122,7 @@ def test_what_stands_in_scratch_is_traced_to_its_source() -> None:
         entry("run/x", "n", 70),
         entry("run/y", "m", 0, marker=True),
     ]
-    found = objects.observe(copies, there, "run/", lambda key, version: Digest(f"{key}@{version}", 1))
+    found = objects.observe(copies, there, "run/", lambda key, version: Content(sha256=f"{key}@{version}", size=1))
     assert [(one.key, one.source_version, one.sha256) for one in found] == [
         ("a", "a2", "run/a@new2"),
         ("a", "a1", "run/a@new1"),
@@ -147,7 +141,7 @@ def test_a_copy_that_was_made_twice_is_traced_too_and_other_bytes_never_are() ->
         entry("run/c", "stray", 60),
     ]
     bytes_ = {"new2": "x", "unanswered": "x", "damaged": "y", "other": "z", "stray": "x"}
-    found = objects.observe(copies, there, "run/", lambda _, version: Digest(bytes_[version], 1))
+    found = objects.observe(copies, there, "run/", lambda _, version: Content(sha256=bytes_[version], size=1))
     assert [(one.key, one.source_version, one.current) for one in found] == [
         ("a", "a2", True),
         ("a", "a2", False),

@@ -37,6 +37,14 @@ def test_no_secret_and_no_value_of_a_row_is_written_anywhere(backed_up: Runner) 
     with psycopg.connect(source["dsn"], autocommit=True) as session:
         session.execute("update documents set title = %s where id = (select max(id) from documents)", (CANARY,))
         session.execute("insert into import_log (source, line) values (%s, %s)", (CANARY, CANARY))
+    backed_up.s3("eu-west-1").put_object(
+        Bucket="receipts-documents-eu-west-1",
+        Key="odd/of nobody.pdf",
+        Body=CANARY.encode(),
+        ContentDisposition=f"attachment; filename={CANARY}.pdf",
+        Metadata={"owner": CANARY},
+        Tagging=f"owner={CANARY}",
+    )
     assert backed_up.backup().verdict == "passed"
     harm = f"update documents set title = '{CANARY}-harmed' where title = '{CANARY}'"
     report = backed_up.test(None, "receipts-db", before={"verify receipts-db": lambda: backed_up.in_scratch(harm)})

@@ -17,12 +17,12 @@ NOT_ASKED_FOR_IN_THE_LAB = {
         # Who wrote a document of the control store that stands there already? Asked where an answer was lost.
         "s3:GetObject",
         # Objects with tags, and copies in parts: the sample application has neither.
-        *("s3:GetObjectVersionTagging", "s3:PutObjectTagging", "s3:AbortMultipartUpload"),
+        *("s3:PutObjectTagging", "s3:AbortMultipartUpload"),
     },
     # The sample application's backups are replicated already.
     "recover": {"rds:StartDBInstanceAutomatedBackupsReplication"},
-    # What only `dr sweep` asks.
-    "observe": {"tag:GetResources"},
+    # What only `dr sweep` asks; and locks, of which the sample application's buckets have none.
+    "observe": {"tag:GetResources", "s3:GetObjectRetention", "s3:GetObjectLegalHold"},
     # The lab's own writer holds the lock, so another one does not come to store its object.
     "heartbeat": {"s3:PutObject"},
 }

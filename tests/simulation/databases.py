@@ -13,7 +13,9 @@ from dr.clock import Clock, Deadline
 from dr.errors import Unable
 from dr.estate import Assertion, Reference
 from dr.hashing import Hashing, Tier
+from dr.held import HeldKey
 from dr.isolation import INSIDE, Before, Outlet
+from dr.joint_recovery import Joint
 from dr.plan import LEVEL_OF
 from dr.postgres import Login, LoginRefused
 from dr.questions import Questions
@@ -27,7 +29,6 @@ from dr.verification import (
     InstanceBaseline,
     ObservedDatabase,
     Outcome,
-    RestoredObject,
     SchemaFingerprint,
     TableBaseline,
     TableSide,
@@ -197,10 +198,22 @@ class SimulatedDatabases(Questions):
         pause()
         return [Finding(check=check, level=LEVEL_OF[check], outcome=outcome, subject=DATABASE)]
 
-    def references(self, login: Login, reference: Reference, restored: Iterable[RestoredObject]) -> list[Finding]:
-        self._enter(login)
-        outcome = "passed" if list(restored) else "failed"
-        return [Finding(check="references", level="L7", outcome=outcome, subject=reference.table)]
+    def references(
+        self,
+        asked: Sequence[tuple[Login, Reference]],
+        held: Iterable[HeldKey],
+        instant: datetime,
+        *,
+        bucket: str,
+        heartbeat: str,
+        whole: bool,
+    ) -> tuple[list[Finding], Joint]:
+        del heartbeat, whole
+        for login, _ in asked:
+            self._enter(login)
+        there = any(entry.sha256 for line in held for entry in line.entries)
+        found = Finding(check="references", level="L7", outcome="passed" if there else "failed", subject=bucket)
+        return [found], Joint(instant=instant, rows=1, agrees=there)
 
     def capture(
         self,

@@ -11,6 +11,7 @@ from dr.checks import objects
 from dr.claims import PREFIX, tags
 from dr.connection import Connection
 from dr.estate import Estate
+from dr.manifest import Content, Told
 from dr.plan import Plan
 from dr.planning import choose, plan_backup, plan_test
 from dr.records import BackupRecord, BucketRecord, DatabaseRecord, Document
@@ -181,11 +182,11 @@ def control_store() -> dict[str, bytes]:
     ]
     bodies = {(key, one.version): one.body for key, versions in documents().items() for one in versions}
 
-    def digest(key: str, version: str) -> objects.Digest:
+    def read(key: str, version: str) -> Content:
         body = bodies[key, version]
-        return SimpleNamespace(sha256=hashlib.sha256(body).hexdigest(), size=len(body))
+        return Content(sha256=hashlib.sha256(body).hexdigest(), size=len(body), told=Told())
 
-    manifest = objects.capture("receipts-documents", DOCUMENTS, INSTANT, listing, digest)
+    manifest = objects.capture("receipts-documents", DOCUMENTS, INSTANT, listing, read)
     made: dict[str, bytes] = {}
 
     def keep(name: str, content: str) -> Document:

@@ -83,9 +83,18 @@ class S3:
         found = self._version(asked, "GetObject")
         return {"Body": Body(found.body), "ETag": etag(found.body)}
 
+    def get_object_tagging(self, asked: Parameters) -> Parameters:
+        self._version(asked, "GetObjectTagging")
+        return {"TagSet": []}
+
+    def get_object_lock_configuration(self, asked: Parameters) -> Parameters:
+        self._bucket(asked["Bucket"], "GetObjectLockConfiguration")
+        raise refuse("ObjectLockConfigurationNotFoundError", "GetObjectLockConfiguration", 404)
+
     def head_object(self, asked: Parameters) -> Parameters:
         found = self._version(asked, "HeadObject")
-        return {"ContentLength": len(found.body), "Metadata": found.metadata, "ETag": etag(found.body)}
+        told = {"Metadata": found.metadata, "ETag": etag(found.body), "ReplicationStatus": "COMPLETED"}
+        return {"ContentLength": len(found.body), **told}
 
     def put_object(self, asked: Parameters) -> Parameters:
         bucket = self._bucket(asked["Bucket"], "PutObject")
