@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, repeat
 
 from psycopg import sql
 
@@ -67,43 +67,60 @@ def check(
     heartbeat: str,
     whole: bool,
 ) -> tuple[list[Finding], Joint]:
-    """Every reference into one bucket, at once: an object is an orphan when none of them names it. Raises Unable.
+    """Ask the servers of all references into one bucket for their rows, and compare. Raises Unable.
 
-    `held` are the lines of the restored bucket, in the order of their keys. Zero rows are no proof, and answer
-    `errored`. `whole`: all references into the bucket are among those asked; else orphans are not counted.
     `reference.table` is read as SQL reads a name: quoted where it must be, in `public` unless it says otherwise.
     """
-    together = Together(instant)
-    orphans: list[str] = []
-    unnamed = objects = 0
     with ExitStack() as stack:
-        rows = []
-        streams = []
-        for number, (login, reference) in enumerate(asked):
+        told = []
+        for login, reference in asked:
             session = stack.enter_context(connect(login))
             stack.enter_context(session.transaction())
             with telling(f"reading {login.dbname}.{reference.table}"):
                 subject, query = _query(session, login, reference)
-            rows.append(_Rows(subject))
-            streams.append(stack.enter_context(closing(_stream(session, query, reference, subject, number))))
-        merged = heapq.merge(*streams, key=lambda row: row[0].key)
-        for line, of_key in _beside(_in_order(held), groupby(merged, lambda row: row[0].key)):
-            orphan = True
-            for named, number in of_key:
-                orphan = False
-                rows[number].seen += 1
-                together.add(spans(line, named.version, named.sha256) if line else ())
-                if why := problem(line, named, instant):
-                    rows[number].tell(named, why)
-            top = standing(line, instant) if line else None
-            if line is None or top is None or top.marker or line.key == heartbeat:
-                continue
-            objects += 1
-            unnamed += orphan
-            if orphan and len(orphans) < SHOWN:
-                orphans.append(line.key)
+            rows = stack.enter_context(closing(_stream(session, query, reference, subject)))
+            told.append((subject, reference, rows))
+        return compare(told, held, instant, bucket=bucket, heartbeat=heartbeat, whole=whole)
+
+
+def compare(
+    told: Sequence[tuple[str, Reference, Iterable[Named]]],
+    held: Iterable[HeldKey],
+    instant: datetime,
+    *,
+    bucket: str,
+    heartbeat: str,
+    whole: bool,
+) -> tuple[list[Finding], Joint]:
+    """Every reference into one bucket, at once: an object is an orphan when none of them names it.
+
+    `told`: subject, reference, and what its rows name, in the order of the keys; `held`: the lines of the restored
+    bucket, in the same order. Zero rows are no proof, and answer `errored`. `whole`: all references into the bucket
+    are among those told; else orphans are not counted.
+    """
+    together = Together(instant)
+    orphans: list[str] = []
+    unnamed = objects = 0
+    rows = [_Rows(subject) for subject, _, _ in told]
+    streams = [zip(stream, repeat(number)) for number, (_, _, stream) in enumerate(told)]
+    merged = heapq.merge(*streams, key=lambda row: row[0].key)
+    for line, of_key in _beside(_in_order(held), groupby(merged, lambda row: row[0].key)):
+        orphan = True
+        for named, number in of_key:
+            orphan = False
+            rows[number].seen += 1
+            together.add(spans(line, named.version, named.sha256) if line else ())
+            if why := problem(line, named, instant):
+                rows[number].tell(named, why)
+        top = standing(line, instant) if line else None
+        if line is None or top is None or top.marker or line.key == heartbeat:
+            continue
+        objects += 1
+        unnamed += orphan
+        if orphan and len(orphans) < SHOWN:
+            orphans.append(line.key)
     findings = [finding for one in rows for finding in one.findings()]
-    fatal = whole and unnamed > 0 and any(reference.orphans == "fail" for _, reference in asked)
+    fatal = whole and unnamed > 0 and any(reference.orphans == "fail" for _, reference, _ in told)
     findings += _of_bucket(bucket, objects, unnamed, orphans, whole=whole, fatal=fatal)
     wrong = sum(one.wrong.total() for one in rows)
     joint = Joint(instant=instant, rows=together.rows, agrees=wrong == 0 and together.rows > 0, never=together.never)
@@ -176,8 +193,7 @@ def _stream(
     query: sql.Composed,
     reference: Reference,
     subject: str,
-    number: int,
-) -> Generator[Row, None, None]:
+) -> Generator[Named, None, None]:
     """The rows of one reference. Raises Unable when they do not come in the order that was asked for."""
     before = ""
     with telling(f"reading {subject}"), session.cursor(name="references") as cursor:
@@ -186,7 +202,7 @@ def _stream(
             if str(key) < before:
                 raise Unable(f"{subject}: the rows do not come in the order of {reference.key}")
             before = str(key)
-            yield Named(before, version and str(version), sha256 and str(sha256)), number
+            yield Named(before, version and str(version), sha256 and str(sha256))
 
 
 def _of_bucket(

@@ -94,7 +94,8 @@ def restore_bucket(step: RestoreBucket, context: Context) -> None:
 
 def _stands(step: RestoreBucket, thing: Thing, context: Context) -> bool:
     """Whether this run copied everything before, and nobody has swept any of it since."""
-    if not context.knows(facts.restored(step.asset)):
+    kept = facts.kept_lines(facts.versions_of(step.asset))
+    if not (context.knows(facts.restored(step.asset)) and context.knows(kept)):
         return False
     there = s3.versions(context.aws, thing.region, step.bucket, step.prefix, role="scratch")
     found = {(one.key, one.version) for one in there}

@@ -116,6 +116,16 @@ def test_a_lock_needs_a_bucket_with_locks(cloud: Cloud, s3: Any, make: Make) -> 
     cloud.refused("ObjectLockConfigurationNotFoundError", s3.get_object_lock_configuration, Bucket=bucket)
 
 
+@pytest.mark.behaviour("S3-LOCK-ABSENT")
+def test_without_a_lock_there_is_an_error(cloud: Cloud, s3: Any, make: Make, bucket: str) -> None:
+    plain = make(s3)
+    cloud.refused("ObjectLockConfigurationNotFoundError", s3.get_object_lock_configuration, Bucket=plain)
+    assert s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]["ObjectLockEnabled"] == "Enabled"
+    free = put(s3, bucket, "free")
+    cloud.refused("NoSuchObjectLockConfiguration", s3.get_object_retention, **free)
+    cloud.refused("NoSuchObjectLockConfiguration", s3.get_object_legal_hold, **free)
+
+
 @pytest.mark.behaviour("S3-LOCK-NOT-COPIED")
 def test_a_copy_is_not_locked(cloud: Cloud, s3: Any, bucket: str) -> None:
     kept = put(s3, bucket, "original", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until())

@@ -120,6 +120,33 @@ def test_a_copy_keeps_metadata_and_tags_unless_told_otherwise(cloud: Cloud, s3: 
     cloud.refused("InvalidRequest", s3.copy_object, Bucket=bucket, Key="rich", CopySource=source)
 
 
+@pytest.mark.behaviour("S3-COPY-REDIRECT")
+def test_a_copy_leaves_the_redirect_behind(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="moved", Body=b"x", WebsiteRedirectLocation="/elsewhere")
+    assert s3.get_object(Bucket=bucket, Key="moved")["WebsiteRedirectLocation"] == "/elsewhere"
+    s3.copy_object(Bucket=bucket, Key="moved too", CopySource={"Bucket": bucket, "Key": "moved"})
+    assert "WebsiteRedirectLocation" not in s3.head_object(Bucket=bucket, Key="moved too")
+
+
+@pytest.mark.behaviour("S3-TAGS-COUNTED")
+def test_tags_are_counted_where_content_is_read(s3: Any, bucket: str) -> None:
+    for key, tags in (("tagged", {"Tagging": "a=1&b=2"}), ("untagged", {})):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x", **tags)
+        for look in (s3.get_object, s3.head_object):
+            assert look(Bucket=bucket, Key=key).get("TagCount") == (2 if tags else None)
+
+
+@pytest.mark.behaviour("S3-ARCHIVED")
+def test_what_is_archived_is_listed_and_neither_read_nor_copied(cloud: Cloud, s3: Any, bucket: str) -> None:
+    where = {"Bucket": bucket, "Key": "cold"}
+    made = s3.put_object(**where, Body=b"x", StorageClass="GLACIER")
+    assert s3.head_object(**where, VersionId=made["VersionId"])["StorageClass"] == "GLACIER"
+    (listed,) = s3.list_object_versions(Bucket=bucket, Prefix="cold")["Versions"]
+    assert listed["StorageClass"] == s3.head_object(**where)["StorageClass"] == "GLACIER"
+    cloud.refused("InvalidObjectState", s3.get_object, **where)
+    cloud.refused("ObjectNotInActiveTierError", s3.copy_object, Bucket=bucket, Key="thawed", CopySource=where)
+
+
 @pytest.mark.behaviour("S3-OTHER-REGION")
 def test_a_bucket_is_refused_in_another_region(cloud: Cloud, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="here", Body=b"x")

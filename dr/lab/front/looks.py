@@ -16,6 +16,7 @@ from dr.lab.front.replication import Replication
 from dr.lab.front.simulated import Simulated
 from dr.lab.front.store import Part, Store
 
+ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 _CONTENT = {"versionId", "x-id", "partNumber"}
 
 
@@ -49,7 +50,7 @@ class Looks:
             if request.method == "GET":
                 sealing.readable(version)
             part = self._part(request, version)
-            answer = self._simulated.answer("s3", _asked_of_store(request, part))
+            answer = self._simulated.answer("s3", _asked_of_store(request, version, part))
             # Whoever wrote meanwhile: the simulated store looked by itself, and an answer is about one version.
             if self._store.named(bucket.name, key, named) is version:
                 break
@@ -104,15 +105,15 @@ class Looks:
         return f'expiry-date="{dates[0][0]:%a, %d %b %Y %H:%M:%S GMT}", rule-id="{quote(dates[0][1])}"'
 
 
-def _asked_of_store(request: Request, part: _Piece | None) -> Request:
+def _asked_of_store(request: Request, version: FakeKey, part: _Piece | None) -> Request:
     """The request as the simulated store understands it: it has no parts, and finds no version by a HEAD where there
-    is no versioning any more."""
+    is no versioning any more. What is archived it shows to nobody but a HEAD."""
     if part is not None:
         query = "&".join(pair for pair in request.query.split("&") if not pair.startswith("partNumber="))
         last = part.first + part.part.size - 1
         headers = request.headers.having("Range", f"bytes={part.first}-{last}")
         return dataclasses.replace(request, method="GET", target=f"{request.path}?{query}", headers=headers)
-    if request.method == "HEAD" and "versionId" in request.parameters:
+    if request.method == "HEAD" and "versionId" in request.parameters and version.storage_class not in ARCHIVED:
         return dataclasses.replace(request, method="GET")
     return request
 

@@ -47,6 +47,8 @@ class Writes:
         else:
             share(version, source.content)
             version.multipart = None
+            # It is never copied: a copy has the one that it was given.
+            version.website_redirect_location = request.headers.get("x-amz-website-redirect-location") or None
             algorithm, value = wanted or source.algorithm or checksums.DEFAULT, None
         content = request.body if source is None else source.content
         checksum = Checksum(algorithm, value or checksums.checksum(algorithm, content))
