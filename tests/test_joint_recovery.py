@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from dr.held import HeldKey, HeldVersion, of_listing, read_back, spans
@@ -68,7 +68,6 @@ def found_at(line: HeldKey, version: str | None, sha256: str | None, second: int
     return False
 
 
-@settings(deadline=None)
 @given(histories, references)
 def test_spans_are_what_every_second_says(
     history: list[tuple[int, bool, str, bool]], named: tuple[str | None, str | None]
@@ -81,7 +80,6 @@ def test_spans_are_what_every_second_says(
         assert covered == found_at(line, *named, second), at
 
 
-@settings(deadline=None)
 @given(some.lists(some.tuples(histories, references), max_size=6))
 def test_together_is_what_every_second_says(
     rows: list[tuple[list[tuple[int, bool, str, bool]], tuple[str | None, str | None]]],
@@ -101,7 +99,6 @@ def test_together_is_what_every_second_says(
     assert (earlier and (earlier - T).total_seconds()) == last
 
 
-@settings(deadline=None)
 @given(some.lists(some.tuples(times, some.booleans()), max_size=6), some.booleans())
 def test_a_row_of_the_instant_finds_what_was_restored(history: list[tuple[int, bool]], by_version: bool) -> None:
     """The restore and L7 agree on what stood at the instant: whatever is copied is found, unless it was deleted."""
