@@ -112,8 +112,8 @@ class _Session(boto3.Session):
         super().__init__(**given)
         self._attach = attach
 
-    def client(self, service_name: str, *given: Any, **named: Any) -> Any:  # type: ignore[override]
-        made = super().client(service_name, *given, **named)  # type: ignore[call-overload]
+    def client(self, service_name: str, *given: Any, **named: Any) -> Any:
+        made = super().client(service_name, *given, **named)
         self._attach(made.meta.events, service_name, made.meta.region_name)
         return made
 
