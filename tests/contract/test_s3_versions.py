@@ -139,10 +139,11 @@ def test_tags_are_counted_where_content_is_read(s3: Any, bucket: str) -> None:
 @pytest.mark.behaviour("S3-ARCHIVED")
 def test_what_is_archived_is_listed_and_neither_read_nor_copied(cloud: Cloud, s3: Any, bucket: str) -> None:
     where = {"Bucket": bucket, "Key": "cold"}
-    made = s3.put_object(**where, Body=b"x", StorageClass="GLACIER")
+    made = s3.put_object(**where, Body=b"x", StorageClass="GLACIER", Tagging="t=1")
     assert s3.head_object(**where, VersionId=made["VersionId"])["StorageClass"] == "GLACIER"
     (listed,) = s3.list_object_versions(Bucket=bucket, Prefix="cold")["Versions"]
     assert listed["StorageClass"] == s3.head_object(**where)["StorageClass"] == "GLACIER"
+    assert s3.get_object_tagging(**where, VersionId=made["VersionId"])["TagSet"] == [{"Key": "t", "Value": "1"}]
     cloud.refused("InvalidObjectState", s3.get_object, **where)
     cloud.refused("ObjectNotInActiveTierError", s3.copy_object, Bucket=bucket, Key="thawed", CopySource=where)
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey
 
-from dr.lab.front import checksums, lifecycle, made, sealing
+from dr.lab.front import checksums, lifecycle, made, sealing, xml
 from dr.lab.front.declined import Declined
 from dr.lab.front.exchange import Answer, Headers, Request
 from dr.lab.front.replication import Replication
@@ -38,9 +38,9 @@ class Looks:
 
     def answer(self, request: Request, bucket: FakeBucket, key: str) -> Answer:
         asked = {name for name in request.parameters if not name.startswith(("response-", "X-Amz-"))}
-        if not asked <= _CONTENT:
-            return self._simulated.answer("s3", request)
         named = request.parameters.get("versionId")
+        if not asked <= _CONTENT:
+            return self._tags(request, bucket, key, named) or self._simulated.answer("s3", request)
         while True:
             version = self._store.named(bucket.name, key, named)
             if isinstance(version, FakeDeleteMarker):
@@ -58,6 +58,17 @@ class Looks:
             return answer
         headers = self._headers(request, bucket, version, answer, part)
         return Answer(answer.status, headers, b"" if request.method == "HEAD" else answer.body)
+
+    def _tags(self, request: Request, bucket: FakeBucket, key: str, named: str | None) -> Answer | None:
+        """The tags of what is archived, which the simulated store shows to nobody; None for anything else."""
+        version = self._store.named(bucket.name, key, named)
+        if "tagging" not in request.parameters or not isinstance(version, FakeKey):
+            return None
+        if version.storage_class not in ARCHIVED:
+            return None
+        tags = [{"Key": name, "Value": value} for name, value in self._store.tags(version).items()]
+        lines = [("x-amz-version-id", version.version_id)] if bucket.versioning_status is not None else []
+        return xml.answer({"Tagging": {"@xmlns": xml.NAMESPACE, "TagSet": {"Tag": tags} if tags else None}}, *lines)
 
     def _missing(self, request: Request, key: str, named: str | None) -> Answer:
         answer = self._simulated.answer("s3", request)

@@ -13,6 +13,7 @@ from dr.lab.front.simulated import Simulated
 from dr.lab.front.store import Store, share
 
 _DIRECTIVES = ("", "COPY", "REPLACE")
+_REDIRECT = "x-amz-website-redirect-location"
 
 
 class Writes:
@@ -47,8 +48,9 @@ class Writes:
         else:
             share(version, source.content)
             version.multipart = None
-            # It is never copied: a copy has the one that it was given.
-            version.website_redirect_location = request.headers.get("x-amz-website-redirect-location") or None
+            # It is never copied: a copy has the one that it was given. The simulated store keeps it among the metadata.
+            version.website_redirect_location = request.headers.get(_REDIRECT) or None
+            version.metadata.pop(_REDIRECT, None)
             algorithm, value = wanted or source.algorithm or checksums.DEFAULT, None
         content = request.body if source is None else source.content
         checksum = Checksum(algorithm, value or checksums.checksum(algorithm, content))
