@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from dr.manifest import RestoredObject
+from dr.manifest import ObjectVersion, RestoredObject
 from dr.object_versions import RECENT, Version, Wanted
 from dr.recovery import Fact, Moment
 
@@ -37,6 +37,8 @@ class HeldVersion(Fact):
     """The version in scratch that became of it; nothing where it is not of the instant."""
     lost: Unreadable = ""
     """Why it is of the instant, and could not be copied."""
+    at_home_too: bool = False
+    """It is archived, as it was at the source: nobody could read it there either."""
     sha256: str = ""
     """Of its bytes, as they were read back; nothing where they were not."""
 
@@ -69,17 +71,22 @@ def of_listing(
     return HeldKey(key=wanted.key, entries=tuple(kept))
 
 
-def read_back(line: HeldKey, restored: Sequence[RestoredObject]) -> HeldKey:
-    """The same line, with what the restore was found to hold under its key."""
+def read_back(line: HeldKey, restored: Sequence[RestoredObject], expected: ObjectVersion | None = None) -> HeldKey:
+    """The same line, with what the restore was found to hold under its key. `expected`: what the manifest says."""
     digests: dict[str, str] = {}
     for one in restored:
         # A copy whose answer was lost was made twice: what a plain read finds counts.
         if one.current or one.source_version not in digests:
             digests[one.source_version] = one.sha256
-    entries = tuple(
-        entry.model_copy(update={"sha256": digests.get(entry.version, "")}) if entry.copied else entry
-        for entry in line.entries
-    )
+    asleep = expected.version if expected is not None and expected.archived else None
+
+    def seen(entry: HeldVersion) -> HeldVersion:
+        if entry.copied:
+            return entry.model_copy(update={"sha256": digests.get(entry.version, "")})
+        too = entry.lost == "archived" and entry.version == asleep
+        return entry.model_copy(update={"at_home_too": True}) if too else entry
+
+    entries = tuple(map(seen, line.entries))
     ours = any(one.current and one.source_version for one in restored)
     return line.model_copy(update={"entries": entries, "plain": ours})
 
@@ -99,9 +106,11 @@ def spans(line: HeldKey, version: str | None, sha256: str | None) -> Iterator[Sp
     replaced = False
     for entry in line.entries:
         stored = int(entry.stored.timestamp())
-        if not entry.marker and not entry.lost and (gone is None or stored <= gone):
+        there = not entry.marker and (not entry.lost or entry.at_home_too)
+        if there and (gone is None or stored <= gone):
             named = version in (None, entry.version)
-            right = sha256 is None or entry.sha256 == sha256 or (version is not None and not entry.sha256)
+            trusted = not entry.sha256 and (version is not None or entry.at_home_too)
+            right = sha256 is None or entry.sha256 == sha256 or trusted
             if named and right:
                 late = int(RECENT.total_seconds()) if replaced and (version or sha256) else 0
                 yield stored, None if gone is None else gone + late

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from dr.held import HeldKey, Span
-from dr.manifest import BucketBaseline
+from dr.manifest import BucketBaseline, fits
 from dr.recovery import Fact, Moment, stamp
 
 END = 2**62
@@ -34,6 +34,8 @@ class Joint(Fact):
     """Whether every row finds its object in the restore to the instant."""
     never: int = 0
     """Rows whose object is right in no state of the bucket that is listed. The two below leave them out."""
+    untold: int = 0
+    """Rows whose object is archived, here as at the source: it is there, and nobody read it."""
     bucket_later: Moment | None = None
     """The least second from the instant on at which the bucket holds what every row of the instant names."""
     bucket_earlier: Moment | None = None
@@ -50,7 +52,8 @@ class Joint(Fact):
         """What to recover to, and what that rests on."""
         here = stamp(self.instant)
         if self.agrees:
-            return f"joint recovery time {here}: every row of that instant finds its object"
+            left = f", but for {self.untold} whose object is archived, here as at home" if self.untold else ""
+            return f"joint recovery time {here}: every row of that instant finds its object{left}"
         state = self.bucket_later or self.bucket_earlier
         if state is None or self.never == self.rows:
             known = f"no one state of the bucket holds what the rows of {here} name"
@@ -138,7 +141,9 @@ def unmet(manifest: BucketBaseline, lines: Iterable[HeldKey], *, heartbeat: str)
         if expected is not None and line.key != heartbeat:
             accepted = {expected.version: expected.sha256} | expected.ambiguous
             left -= any(
-                entry.version in accepted and not entry.lost and entry.sha256 in ("", accepted[entry.version])
+                entry.version in accepted
+                and (not entry.lost or (expected.archived and entry.lost == "archived"))
+                and (not entry.sha256 or fits(accepted[entry.version], entry.sha256))
                 for entry in line.entries
             )
     return left

@@ -22,6 +22,11 @@ def mark(seed: str, name: str, value: str) -> str:
     return hmac.new(seed.encode(), f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
+def fits(recorded: str, found: str) -> bool:
+    """Whether bytes are those that were recorded. Of what nobody read, any may be the right ones."""
+    return recorded in ("", found)
+
+
 class Retention(Fact):
     """What Object Lock keeps a version by."""
 
@@ -41,6 +46,8 @@ class Told(Fact):
     metadata: dict[str, str] = Field(default_factory=dict)
     tags: dict[str, str] = Field(default_factory=dict)
     storage_class: str = "STANDARD"
+    archived: bool = False
+    """It takes hours before it can be read: by its storage class, or by a tier that S3 moved it to."""
     encryption: str = ""
     kms_key: str = ""
     checksum: str = ""
@@ -61,6 +68,7 @@ class Content(Fact):
     """One version: its bytes, read to the last one, and what S3 says of it."""
 
     sha256: str
+    """Nothing of what is archived, and its size is not told either: nobody read it."""
     size: int
     told: Told | None = None
 
@@ -84,6 +92,7 @@ class ObjectVersion(Fact):
     version: str
     size: int
     sha256: str
+    """Nothing of what was archived already when it was first met: nobody ever read it."""
     modified: Moment
     ambiguous: dict[str, str] = Field(default_factory=dict)
     """Other versions, stored within the same second as the instant, to their SHA-256: any may be the right one."""
@@ -91,6 +100,11 @@ class ObjectVersion(Fact):
     """Versions replaced shortly before the instant, to their SHA-256: a row may still name one of them."""
     told: Told | None = None
     """None: not recorded, by an earlier form."""
+
+    @property
+    def archived(self) -> bool:
+        """Whether it was archived at the source itself, when the manifest was made."""
+        return self.told is not None and self.told.archived
 
 
 class BucketBaseline(Fact):

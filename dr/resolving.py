@@ -12,6 +12,10 @@ version*: the key is there, and the version that the row names is not. *Wrong by
 *Undecryptable*, *archived*: there, and it could not be read."""
 
 
+Untold = Literal["archived at home too"]
+"""No problem and no proof: it stands there as it stood at the source, and could be read in neither."""
+
+
 class Named(NamedTuple):
     """What a row names."""
 
@@ -20,7 +24,7 @@ class Named(NamedTuple):
     sha256: str | None = None
 
 
-def problem(line: HeldKey | None, named: Named, instant: datetime) -> Problem | None:
+def problem(line: HeldKey | None, named: Named, instant: datetime) -> Problem | Untold | None:
     """What is wrong with the object that a row names; None where the row finds it in the restore."""
     if line is None:
         return "missing"
@@ -40,7 +44,7 @@ def problem(line: HeldKey | None, named: Named, instant: datetime) -> Problem | 
     return "hidden"
 
 
-def _restored(line: HeldKey, named: Named) -> Problem | None:
+def _restored(line: HeldKey, named: Named) -> Problem | Untold | None:
     """It stood there at the instant: is it in the restore too, and found there?"""
     there = [
         entry
@@ -48,7 +52,8 @@ def _restored(line: HeldKey, named: Named) -> Problem | None:
         if entry.sha256 and named.version in (None, entry.version) and named.sha256 in (None, entry.sha256)
     ]
     if not there:
-        return "missing"
+        asleep = any(entry.at_home_too and named.version in (None, entry.version) for entry in line.entries)
+        return "archived at home too" if asleep else "missing"
     return None if line.plain else "hidden"
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 
 from dr.held import HeldKey, HeldVersion, of_listing, read_back, spans
 from dr.joint_recovery import Joint, Together, unmet
-from dr.manifest import BucketBaseline, ObjectVersion, RestoredObject
+from dr.manifest import BucketBaseline, ObjectVersion, RestoredObject, Told
 from dr.object_versions import RECENT, of_key, standing_at
 from dr.resolving import Named, problem
 
@@ -156,6 +156,10 @@ def test_an_earlier_backup_is_whole_where_each_of_its_versions_stands() -> None:
     for lines, left in (([a, b, c], 0), ([a, b], 1), ([a, b, cold], 1), ([a, b, bent], 1), ([], 3)):
         beat = HeldKey(key="beat", entries=(entry(7, -1),))
         assert unmet(then, [*lines, beat], heartbeat="beat") == left
+    asleep = then.objects["c"].model_copy(update={"sha256": "", "told": Told(archived=True)})
+    archived = then.model_copy(update={"objects": {**then.objects, "c": asleep}})
+    for lines, left in (([a, b, cold], 0), ([a, b, bent], 0), ([a, b], 1)):
+        assert unmet(archived, [*lines, beat], heartbeat="beat") == left
 
 
 def test_the_words_say_what_is_known_and_what_is_not() -> None:

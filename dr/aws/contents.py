@@ -13,7 +13,7 @@ from dr.aws.clients import Aws, Role
 from dr.aws.errors import calling
 from dr.aws.rds import utc
 from dr.errors import AwsError
-from dr.manifest import Content, Retention, Told, mark
+from dr.manifest import ARCHIVED, Content, Retention, Told, mark
 
 _PIECE = 1024 * 1024
 _HEADERS = {
@@ -82,6 +82,20 @@ def look(aws: Aws, region: str, bucket: str, key: str, version: str, *, seed: st
     return _told(answer, seed, _tags(aws, region, bucket, key, version, answer, role="observe"))
 
 
+def record(aws: Aws, region: str, bucket: str, key: str, version: str, *, seed: str) -> Content:
+    """Read a version to the end; of what is archived, only what S3 says: to thaw it takes hours, and is not ours to do.
+
+    (S3 API, GetObject: an archived object has to be restored first, by its owner and at a cost.)
+    """
+    try:
+        return read(aws, region, bucket, key, version, seed=seed)
+    except AwsError as problem:
+        if unreadable(problem) != "archived":
+            raise
+    told = look(aws, region, bucket, key, version, seed=seed)
+    return Content(sha256="", size=0, told=told.model_copy(update={"archived": True}))
+
+
 def tags(aws: Aws, region: str, bucket: str, key: str, version: str, *, role: Role = "observe") -> dict[str, str]:
     """The tags of a version, asked for outright: raises AwsError where they may not be read."""
     about = f"{bucket}/{key} (version {version})"
@@ -147,13 +161,15 @@ def _told(answer: Mapping[str, Any], seed: str, tagged: Mapping[str, str]) -> To
     if sums and not kind:
         kind = "COMPOSITE" if any("-" in value for value in sums.values()) else "FULL_OBJECT"
     whole = kind == "FULL_OBJECT"
+    storage = answer.get("StorageClass") or "STANDARD"
     replication = answer.get("ReplicationStatus", "")
     return Told(
         content_type=answer.get("ContentType", ""),
         headers={name: mark(seed, name, str(answer[given])) for given, name in _HEADERS.items() if answer.get(given)},
         metadata={name: mark(seed, name, value) for name, value in answer.get("Metadata", {}).items()},
         tags={name: mark(seed, name, value) for name, value in tagged.items()},
-        storage_class=answer.get("StorageClass") or "STANDARD",
+        storage_class=storage,
+        archived=storage in ARCHIVED or bool(answer.get("ArchiveStatus")),
         encryption=answer.get("ServerSideEncryption", ""),
         kms_key=answer.get("SSEKMSKeyId", ""),
         checksum=" ".join(f"{name.removeprefix('Checksum')} {value}" for name, value in sums.items()) if whole else "",

@@ -38,6 +38,8 @@ class _Rows:
 
     subject: str
     seen: int = 0
+    untold: int = 0
+    """Those whose object is archived, in the restore's site as at home."""
     wrong: Counter[str] = field(default_factory=Counter)
     named: list[Finding] = field(default_factory=list)
 
@@ -48,13 +50,18 @@ class _Rows:
             self.named.append(_finding("failed", f"{self.subject}: {named.key}", version, why))
 
     def findings(self) -> list[Finding]:
-        if not self.seen:
-            return [_finding("errored", self.subject, "rows that name objects", "none", "nothing was compared")]
+        if self.seen == self.untold:
+            told = f"{self.seen}, all of archived objects" if self.seen else "none"
+            return [_finding("errored", self.subject, "rows that name objects", told, "nothing was compared")]
         wrong = self.wrong.total()
         kinds = ", ".join(f"{self.wrong[one]} {one}" for one in PROBLEMS if self.wrong[one])
-        expected, observed = f"{self.seen} rows find their objects", f"{wrong} do not{f': {kinds}' if kinds else ''}"
+        expected = f"{self.seen - self.untold} rows find their objects"
+        observed = f"{wrong} do not{f': {kinds}' if kinds else ''}"
         more = wrong - len(self.named)
         rest = [_finding("failed", self.subject, "", f"{more} more rows", "the first are named above")] if more else []
+        if self.untold:
+            detail = f"{self.untold} rows name objects that are archived, here as at home: not followed"
+            rest.append(_finding("not_available", self.subject, "", "", detail))
         return [_finding("failed" if wrong else "passed", self.subject, expected, observed), *self.named, *rest]
 
 
@@ -110,8 +117,13 @@ def compare(
             orphan = False
             rows[number].seen += 1
             together.add(spans(line, named.version, named.sha256) if line else ())
-            if why := problem(line, named, instant):
-                rows[number].tell(named, why)
+            match problem(line, named, instant):
+                case None:
+                    pass
+                case "archived at home too":
+                    rows[number].untold += 1
+                case why:
+                    rows[number].tell(named, why)
         top = standing(line, instant) if line else None
         if line is None or top is None or top.marker or line.key == heartbeat:
             continue
@@ -123,7 +135,9 @@ def compare(
     fatal = whole and unnamed > 0 and any(reference.orphans == "fail" for _, reference, _ in told)
     findings += _of_bucket(bucket, objects, unnamed, orphans, whole=whole, fatal=fatal)
     wrong = sum(one.wrong.total() for one in rows)
-    joint = Joint(instant=instant, rows=together.rows, agrees=wrong == 0 and together.rows > 0, never=together.never)
+    untold = sum(one.untold for one in rows)
+    agrees = wrong == 0 and together.rows > untold
+    joint = Joint(instant=instant, rows=together.rows, agrees=agrees, never=together.never, untold=untold)
     if not joint.agrees:
         joint = joint.model_copy(update={"bucket_later": together.later(), "bucket_earlier": together.earlier()})
     return findings, joint

@@ -11,7 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
 
 from dr.held import HeldKey, HeldVersion, standing
-from dr.manifest import ARCHIVED, BucketBaseline, Content, ObjectVersion, Retention, Told
+from dr.manifest import ARCHIVED, BucketBaseline, Content, ObjectVersion, Retention, Told, fits
 from dr.verification import Finding, Outcome
 
 CHECK = "replica"
@@ -41,6 +41,7 @@ def check(
     left = dict(baseline.objects)
     wrong: list[Wrong] = []
     whole: list[ObjectVersion] = []
+    asleep: list[ObjectVersion] = []
     since: Counter[str] = Counter()
     for line in lines:
         expected = left.pop(line.key, None)
@@ -51,21 +52,27 @@ def check(
         if problem is not None:
             wrong.append((line.key, *problem))
             continue
-        whole.append(expected)
+        (asleep if _archived(expected, line) else whole).append(expected)
         if line.entries[0].version not in {expected.version} | expected.ambiguous.keys():
             since["hidden" if line.entries[0].marker else "replaced"] += 1
     wrong += [(key, f"version {one.version}", f"missing: {_why(one.told)}") for key, one in left.items()]
     samples = _samples(whole)
     with pool(AT_ONCE) as threads:
         wrong += [one for one in threads.map(lambda one: _read(one, read), samples[:MOST_READ]) if one]
-        locked = [one for one in whole if one.told and one.told.retention and one.told.retention != Retention()]
+        locked = [
+            one for one in (*whole, *asleep) if one.told and one.told.retention and one.told.retention != Retention()
+        ]
         wrong += [one for one in threads.map(lambda one: _kept(one, retained), locked) if one]
-    return list(_findings(baseline, bucket, wrong, len(whole), since, len(samples), len(locked)))
+    findings = list(_findings(baseline, bucket, wrong, len(whole) + len(asleep), since, len(samples), len(locked)))
+    if asleep:
+        detail = f"{len(asleep)} objects are archived, here as at home: they stand there, and cannot be read in time"
+        findings.append(_finding("not_available", bucket, detail=detail))
+    return findings
 
 
 def _of_object(expected: ObjectVersion, line: HeldKey, instant: datetime) -> tuple[str, str] | None:
     accepted = {expected.version} | expected.ambiguous.keys()
-    found = next((one for one in line.entries if one.version in accepted), None)
+    found = _of_instant(expected, line)
     said = f"version {expected.version}"
     if found is None:
         return said, f"missing: {_why(expected.told)}"
@@ -74,9 +81,19 @@ def _of_object(expected: ObjectVersion, line: HeldKey, instant: datetime) -> tup
         if top.marker:
             return said, "hidden: a delete marker that the source did not have"
         return said, f"another version stands on top: {top.version}"
-    if found.storage in ARCHIVED or found.lost == "archived":
-        return "readable at once", f"archived: {found.storage or 'by its tier'}"
+    if _archived(expected, line):
+        return None if expected.archived else ("readable at once", f"archived: {found.storage or 'by its tier'}")
     return ("readable", found.lost) if found.lost else None
+
+
+def _of_instant(expected: ObjectVersion, line: HeldKey) -> HeldVersion | None:
+    accepted = {expected.version} | expected.ambiguous.keys()
+    return next((one for one in line.entries if one.version in accepted), None)
+
+
+def _archived(expected: ObjectVersion, line: HeldKey) -> bool:
+    found = _of_instant(expected, line)
+    return found is not None and (found.storage in ARCHIVED or found.lost == "archived")
 
 
 def _why(told: Told | None) -> str:
@@ -122,7 +139,7 @@ def _read(one: ObjectVersion, read: Read) -> Wrong | None:
     content = read(one.key, one.version)
     if isinstance(content, str):
         return one.key, "readable", content
-    return None if content.sha256 == one.sha256 else (one.key, f"sha256 {one.sha256}", f"sha256 {content.sha256}")
+    return None if fits(one.sha256, content.sha256) else (one.key, f"sha256 {one.sha256}", f"sha256 {content.sha256}")
 
 
 def _kept(one: ObjectVersion, retained: Retained) -> Wrong | None:

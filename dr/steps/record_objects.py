@@ -19,7 +19,8 @@ def record_objects(step: RecordObjects, context: Context) -> None:
     """List the versions, choose those of each instant, read each one once, and keep the manifests.
 
     A version that an earlier manifest digested is asked for what is told of it (one HEAD), and not read again: its
-    bytes never change, its tags and its replication do.
+    bytes never change, its tags and its replication do. One that is archived is recorded without its bytes, and the
+    report of the backup says so.
     """
     bucket = context.bucket(step.asset).bucket
     region = context.region(step.site)
@@ -48,7 +49,7 @@ def record_objects(step: RecordObjects, context: Context) -> None:
             told = contents.look(context.aws, region, bucket, key, version, seed=seed)
             found = known.model_copy(update={"told": told})
         else:
-            found = contents.read(context.aws, region, bucket, key, version, seed=seed)
+            found = contents.record(context.aws, region, bucket, key, version, seed=seed)
         if locked and found.told:
             kept = contents.retention(context.aws, region, bucket, key, version)
             found = found.model_copy(update={"told": found.told.model_copy(update={"retention": kept})})
@@ -69,6 +70,8 @@ def record_objects(step: RecordObjects, context: Context) -> None:
         )
         documents[stamp(instant)] = _keep(context, manifest, instant)
         context.say(f"{step.asset}: {len(manifest.objects)} objects at {stamp(instant)}")
+    for finding in objects.unread(manifest):
+        context.find(step.asset, finding)
     context.learn(facts.manifests_of(step.asset), {instant: one.model_dump() for instant, one in documents.items()})
 
 
@@ -93,6 +96,6 @@ def _earlier(context: Context, asset: str) -> dict[tuple[str, str], Content]:
             return {
                 (one.key, one.version): Content(sha256=one.sha256, size=one.size)
                 for one in manifest.objects.values()
-                if one.version != "null"
+                if one.version != "null" and one.sha256
             }
     return {}

@@ -38,7 +38,7 @@ def verify_bucket(step: VerifyBucket, context: Context) -> None:
         (line.key, one.version, one.copied) for line in _lines(context, asset) for one in line.entries if one.copied
     ]
     restored = objects.observe(copies, listing, where.prefix, read, pool=context.threads.pool)
-    context.keep_lines(facts.held_of(asset), _held(_lines(context, asset), restored))
+    context.keep_lines(facts.held_of(asset), _held(_lines(context, asset), restored, manifest))
 
     def ask(check: str, compare: Callable[[BucketBaseline], Sequence[Finding]]) -> None:
         def look() -> Sequence[Finding]:
@@ -50,7 +50,9 @@ def verify_bucket(step: VerifyBucket, context: Context) -> None:
             context.find(asset, finding)
 
     def compared(baseline: BucketBaseline) -> Sequence[Finding]:
-        findings, coverage = objects.compare(baseline, restored)
+        lines = _lines(context, asset)
+        archived = {(line.key, one.version) for line in lines for one in line.entries if one.lost == "archived"}
+        findings, coverage = objects.compare(baseline, restored, archived)
         context.cover(asset, coverage)
         return findings
 
@@ -90,8 +92,11 @@ def _lines(context: Context, asset: str) -> Iterator[HeldKey]:
     return map(HeldKey.model_validate_json, context.kept_lines(facts.versions_of(asset)))
 
 
-def _held(lines: Iterator[HeldKey], restored: Sequence[RestoredObject]) -> Iterator[str]:
+def _held(
+    lines: Iterator[HeldKey], restored: Sequence[RestoredObject], manifest: BucketBaseline | None
+) -> Iterator[str]:
     """What the bucket lists of each key, with what the restore holds of it. Both come in the order of their keys."""
     found = {key: list(some) for key, some in groupby(restored, lambda one: one.key)}
     for line in lines:
-        yield read_back(line, found.get(line.key, ())).model_dump_json(exclude_defaults=True)
+        expected = manifest.objects.get(line.key) if manifest else None
+        yield read_back(line, found.get(line.key, ()), expected).model_dump_json(exclude_defaults=True)

@@ -90,8 +90,10 @@ def test_what_is_archived_cannot_be_read_and_is_told_apart_from_what_is_missing(
         with pytest.raises(AwsError) as caught:
             ask()
         assert contents.unreadable(caught.value) == "archived"
+    content = contents.record(aws, HERE, SCRATCH, "told/cold", made, seed="")
+    assert (content.sha256, content.told and content.told.archived) == ("", True)
     with pytest.raises(AwsError) as caught:
-        contents.read(aws, HERE, SCRATCH, "told/nowhere", made, seed="")
+        contents.record(aws, HERE, SCRATCH, "told/nowhere", made, seed="")
     assert contents.unreadable(caught.value) is None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dr.checks import objects
 from dr.errors import Unable
-from dr.manifest import BucketBaseline, Content, RestoredObject
+from dr.manifest import BucketBaseline, Content, RestoredObject, Told
 
 T = datetime(2026, 11, 20, 2, 15, 0, tzinfo=UTC)
 
@@ -102,6 +102,25 @@ def test_every_damage_is_named(damage: Callable[[list[RestoredObject]], list[Res
     findings, _ = objects.compare(recorded(), damage(restored(*WHOLE)))
     assert [finding.outcome for finding in findings][:2] == ["failed", "failed"]
     assert subject in {finding.subject for finding in findings[1:]}
+
+
+def test_what_was_archived_at_home_is_neither_compared_nor_missing() -> None:
+    def asleep(key: str, version: str) -> Content:
+        archived = (key, version) in {("a", "a2"), ("b", "b2")}
+        return Content(sha256="", size=0, told=Told(archived=True)) if archived else read(key, version)
+
+    manifest = objects.capture("docs", "bucket", T, LISTING, asleep)
+    (told,) = objects.unread(manifest)
+    assert told.outcome == "not_available"
+    assert told.detail == "1 of 2 objects are archived and were not read, first 'a'"
+    left = [one for one in WHOLE if one != ("a", "a2")]
+    (summary, note), coverage = objects.compare(manifest, restored(*left), {("a", "a2")})
+    assert (summary.outcome, note.outcome) == ("passed", "not_available")
+    assert (coverage.objects_expected, coverage.objects_compared) == (1, 1)
+    # Where the copy was not archived there is something to restore, and nothing to compare it with.
+    (summary, note), coverage = objects.compare(manifest, restored(*WHOLE))
+    assert (summary.outcome, note.outcome, coverage.objects_compared) == ("passed", "not_available", 1)
+    assert objects.compare(manifest, restored(*left))[0][0].outcome == "failed"
 
 
 def test_an_empty_manifest_is_an_answer_only_where_the_bucket_was_empty() -> None:

@@ -58,9 +58,10 @@ def scans(source: Source, rows: Sequence[Row]) -> Iterator[None]:
                 cursor.executemany(
                     "insert into scans values (%s, %s, %s, %s)", [(n, *one) for n, one in enumerate(rows)]
                 )
+            owner.execute("create view cold_only as select * from scans where \"object key\" = 'cold'")
             yield
         finally:
-            owner.execute("drop table scans")
+            owner.execute("drop table scans cascade")
 
 
 def ask(
@@ -115,6 +116,24 @@ def test_a_key_alone_is_enough_for_a_reference_that_names_no_more(source: Source
     with scans(source, [row(key) for key in ("good", "newer", "gone version", "bent", "under a marker", "cold")]):
         found, _ = ask(source, HELD, BY_KEY)
     assert found[NAMED] == ("failed", "2 do not: 1 hidden, 1 archived")
+
+
+@pytest.mark.parametrize("reference", [SCANS, BY_KEY], ids=["version", "key"])
+def test_what_is_archived_at_home_too_is_no_damage_and_no_proof(source: Source, reference: Reference) -> None:
+    asleep = line("cold", stood("cold", lost="archived").model_copy(update={"at_home_too": True}), plain=False)
+    with scans(source, [row("cold"), row("good")]):
+        findings, joint = references.check(
+            [(source.login("app"), reference)], [asleep, HELD[0]], T, bucket="docs", heartbeat="", whole=True
+        )
+        alone, nothing = ask(source, [asleep, HELD[0]], reference.model_copy(update={"table": "cold_only"}))
+    assert [(one.outcome, one.expected) for one in findings if one.subject == NAMED] == [
+        ("passed", "1 rows find their objects"),
+        ("not_available", ""),
+    ]
+    assert (joint.agrees, joint.untold) == (True, 1)
+    assert "but for 1 whose object is archived, here as at home" in joint.words()
+    assert alone["app.public.cold_only"] == ("errored", "1, all of archived objects")
+    assert not nothing.agrees
 
 
 def test_everything_that_resolves_is_the_joint_recovery_time(source: Source) -> None:

@@ -46,6 +46,8 @@ class Stage:
     s3: S3
     folder: Path
     said: list[str] = field(default_factory=list)
+    found: list[Finding] = field(default_factory=list)
+    """What the backups had to tell."""
 
     def build(self, *, locked: bool = False) -> None:
         for region, bucket in ((PRIMARY, HOME), (RECOVERY, COPY), (RECOVERY, SCRATCH)):
@@ -100,6 +102,7 @@ class Stage:
                 databases={},
                 buckets={BUCKET: bucket},
             )
+            self.found += [one.finding for one in context.journal.reading().events if isinstance(one, Found)]
             context.store.create(f"backups/receipts/{plan.run}.json", record.model_dump_json(by_alias=True).encode())
         return record
 
@@ -134,6 +137,11 @@ class Restored:
         """What a check says of each object, by its key."""
         found = [one for one in self.findings if one.check == check and one.outcome == "failed"]
         return {one.subject.partition("/")[2]: one.observed.split(":")[0] for one in found if "/" in one.subject}
+
+    def untold(self, check: str) -> str:
+        """What a check says that it could not look at."""
+        found = next(one for one in self.findings if one.check == check and one.outcome == "not_available")
+        return found.detail.partition(":")[0].partition(", and")[0]
 
     def outcome(self, check: str) -> str:
         return next(one.outcome for one in self.findings if one.check == check)

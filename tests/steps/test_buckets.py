@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from moto.s3.models import s3_backends
 
 from dr.errors import Unable
+from dr.lab.front.keys import ACCOUNT
 from dr.resolving import Named
 from tests.runs.conftest import soon
 
@@ -108,6 +110,44 @@ def test_each_damage_in_the_copy_is_told_apart(stage: Stage) -> None:
         "nowhere": "missing",
         "sealed/1": "undecryptable",
     }
+
+
+def test_what_is_archived_at_home_is_recorded_told_and_neither_lost_nor_proven(stage: Stage) -> None:
+    """S11: nobody could read it at home either, so that it is archived in the copy is no damage, and no proof."""
+    stage.build()
+    thawed = {"Filter": {"Prefix": "thawed"}, "Destination": {"StorageClass": "STANDARD"}}
+    stage.replicate({"Filter": {}}, thawed)
+    cold = ("cold", "gone", "thawed")
+    made = {key: stage.put(key, **WRITTEN, StorageClass="GLACIER") for key in cold} | {"good": stage.put("good")}
+    for key in made:
+        stage.arrived(key)
+    record = stage.backup()
+    assert [one.detail.partition(",")[0] for one in stage.found] == ["3 of 4 objects are archived and were not read"]
+    whole = stage.restore(record)
+    assert [whole.outcome(check) for check in ("replica", "objects", "object_metadata")] == ["passed"] * 3
+    assert whole.untold("replica") == "2 objects are archived, here as at home"
+    assert whole.untold("objects") == "3 objects are archived at home"
+    assert whole.rows(*(named(key, version) for key, version in made.items())) == {}
+    stage.fault("s3-version-missing", bucket=COPY, key="gone", version=made["gone"])
+    without = stage.restore(record)
+    assert without.told("replica") == {"gone": "missing"}
+    assert without.told("objects") == {"gone": "missing"}
+    assert without.rows(*(named(key, version) for key, version in made.items())) == {"gone": "missing"}
+
+
+def test_what_is_archived_at_home_only_later_was_read_before(stage: Stage) -> None:
+    """A lifecycle rule moves what the nights before read: its bytes stay known, and are compared."""
+    stage.build()
+    made = stage.put("aged")
+    stage.arrived("aged")
+    stage.backup()
+    aged = s3_backends[ACCOUNT]["aws"].get_object(HOME, "aged", made)
+    aged.set_storage_class("GLACIER")
+    stage.found.clear()
+    record = stage.backup()
+    assert stage.found == []
+    stage.fault("s3-wrong-bytes", bucket=COPY, key="aged")
+    assert stage.restore(record).told("objects") == {"aged": "sha256 " + hashlib.sha256(_bent()).hexdigest()}
 
 
 def _bent() -> bytes:
