@@ -28,6 +28,7 @@ Place = Literal[
     "control objects",
     "evidence bucket",
     "keys",
+    "object keys",
     "secrets",
     "heartbeat secrets",
     "heartbeat objects",
@@ -35,8 +36,16 @@ Place = Literal[
 ]
 """Resources by what they are to an estate. `dr.policy` knows their ARNs."""
 
-Limit = Literal["tagged by a run", "through RDS", "a grant to RDS"]
-"""What narrows a permission beyond its resources."""
+Limit = Literal[
+    "tagged by a run",
+    "through RDS",
+    "a grant to RDS",
+    "for estate objects",
+    "for scratch objects",
+    "for control objects",
+]
+"""What narrows a permission beyond its resources. Which keys a bucket's objects are under no estate says: whoever
+stores one chooses. So keys are allowed through S3 alone, and for the objects of these buckets alone."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,14 @@ _BACKUP_TAGS = Need("rds:AddTagsToResource", ("backup snapshots",), "tagged by a
 _USES_KEYS = (Need("kms:DescribeKey", ("keys",), "through RDS"), Need("kms:CreateGrant", ("keys",), "a grant to RDS"))
 """RDS uses a key in the name of whoever has it build something encrypted, and goes on by a grant (RDS user guide,
 "Authorizing use of a customer managed key")."""
+_DECRYPTS = Need("kms:Decrypt", ("object keys",), "for estate objects")
+"""To read an object that is under a KMS key, or to copy it, or to be told its checksum (S3 API, GetObject, CopyObject,
+HeadObject). No grant stands in for it: S3 asks KMS in the name of whoever reads."""
+_DECRYPTS_SCRATCH = Need("kms:Decrypt", ("object keys",), "for scratch objects")
+_DECRYPTS_CONTROL = Need("kms:Decrypt", ("object keys",), "for control objects")
+_ENCRYPTS_SCRATCH = Need("kms:GenerateDataKey", ("object keys",), "for scratch objects")
+"""To write into a bucket that encrypts under a KMS key by itself."""
+_ENCRYPTS_CONTROL = Need("kms:GenerateDataKey", ("object keys",), "for control objects")
 _READS_VERSIONS = _s3("GetObjectVersion", "estate objects")
 _READS_TAGS = _s3("GetObjectVersionTagging", "estate objects")
 _WRITES = _s3("PutObject", "scratch objects")
@@ -98,10 +115,12 @@ _OBSERVE: Mapping[tuple[str, str], tuple[Need, ...]] = {
         _s3("GetObject", "estate objects", "control objects"),
         # Without it, what is not there is denied and not missing.
         _s3("ListBucket", "estate buckets", "control bucket"),
+        _DECRYPTS,
+        _DECRYPTS_CONTROL,
     ),
     ("s3", "ListObjectsV2"): (_s3("ListBucket", "control bucket"),),
     # What S3 says of a version whose bytes an earlier manifest read.
-    ("s3", "HeadObject"): (_READS_VERSIONS,),
+    ("s3", "HeadObject"): (_READS_VERSIONS, _DECRYPTS),
     ("s3", "GetObjectTagging"): (_READS_TAGS,),
     ("s3", "GetObjectLockConfiguration"): (_s3("GetBucketObjectLockConfiguration", "estate buckets"),),
     ("s3", "GetObjectRetention"): (_s3("GetObjectRetention", "estate objects"),),
@@ -135,11 +154,11 @@ _SCRATCH: Mapping[tuple[str, str], tuple[Need, ...]] = {
         # Who wrote a document of the control store that was there already?
         _s3("GetObject", "control objects"),
     ),
-    ("s3", "GetObject"): (_s3("GetObjectVersion", "scratch objects"),),
+    ("s3", "GetObject"): (_s3("GetObjectVersion", "scratch objects"), _DECRYPTS_SCRATCH),
     ("s3", "GetObjectTagging"): (_s3("GetObjectVersionTagging", "estate objects", "scratch objects"),),
-    ("s3", "CopyObject"): (_READS_VERSIONS, _READS_TAGS, _WRITES, _WRITES_TAGS),
-    ("s3", "CreateMultipartUpload"): (_WRITES, _WRITES_TAGS),
-    ("s3", "UploadPartCopy"): (_READS_VERSIONS, _WRITES),
+    ("s3", "CopyObject"): (_READS_VERSIONS, _READS_TAGS, _WRITES, _WRITES_TAGS, _DECRYPTS, _ENCRYPTS_SCRATCH),
+    ("s3", "CreateMultipartUpload"): (_WRITES, _WRITES_TAGS, _DECRYPTS_SCRATCH, _ENCRYPTS_SCRATCH),
+    ("s3", "UploadPartCopy"): (_READS_VERSIONS, _WRITES, _DECRYPTS, _DECRYPTS_SCRATCH),
     ("s3", "CompleteMultipartUpload"): (_WRITES,),
     ("s3", "AbortMultipartUpload"): (_s3("AbortMultipartUpload", "scratch objects"),),
     ("s3", "ListMultipartUploads"): (_s3("ListBucketMultipartUploads", "scratch buckets"),),
@@ -148,7 +167,7 @@ _SCRATCH: Mapping[tuple[str, str], tuple[Need, ...]] = {
     # For keys that no list of keys can hold.
     ("s3", "DeleteObject"): (_s3("DeleteObjectVersion", "scratch objects"),),
     # The control store, where it is a bucket: whoever is at work writes down what it did.
-    ("s3", "PutObject"): (_s3("PutObject", "control objects"),),
+    ("s3", "PutObject"): (_s3("PutObject", "control objects"), _ENCRYPTS_CONTROL),
 }
 _RECOVER: Mapping[tuple[str, str], tuple[Need, ...]] = {
     ("sts", "GetCallerIdentity"): (),
@@ -166,7 +185,10 @@ _HEARTBEAT: Mapping[tuple[str, str], tuple[Need, ...]] = {
     ("sts", "GetCallerIdentity"): (),
     ("rds", "DescribeDBInstances"): (_rds("DescribeDBInstances", "source instances"),),
     ("secretsmanager", "GetSecretValue"): (Need("secretsmanager:GetSecretValue", ("heartbeat secrets",)),),
-    ("s3", "PutObject"): (_s3("PutObject", "heartbeat objects"),),
+    ("s3", "PutObject"): (
+        _s3("PutObject", "heartbeat objects"),
+        Need("kms:GenerateDataKey", ("object keys",), "for estate objects"),
+    ),
 }
 _CALLER: Mapping[tuple[str, str], tuple[Need, ...]] = {
     ("sts", "AssumeRole"): (Need("sts:AssumeRole", ("roles",)),),

@@ -56,6 +56,13 @@ def size(document: Document) -> int:
     return sum(not sign.isspace() for sign in json.dumps(document))
 
 
+_ENCRYPTED: Mapping[Limit, tuple[Place, ...]] = {
+    "for estate objects": ("estate buckets", "estate objects"),
+    "for scratch objects": ("scratch buckets", "scratch objects"),
+    "for control objects": ("control bucket", "control objects"),
+}
+_CONTEXTS = 40
+"""Buckets and their objects in one condition, which cannot be cut in two like a list of resources."""
 _ROLES: tuple[Work, ...] = ("observe", "scratch", "recover", "heartbeat")
 
 
@@ -77,19 +84,32 @@ def _allowed(estate: Estate, needs: Iterable[Need]) -> Iterator[Statement]:
             # This estate has nothing of the kind: no buckets, or a control store that is a folder.
             continue
         given = {"Effect": "Allow", "Action": sorted(actions), "Resource": resources or "*"}
-        condition = _conditions(estate, limit) if on else {"StringEquals": {"aws:RequestedRegion": _regions(estate)}}
-        yield given | ({"Condition": condition} if condition else {})
+        anywhere = {"StringEquals": {"aws:RequestedRegion": _regions(estate)}}
+        for condition in _conditions(estate, limit, places) if on else (anywhere,):
+            yield given | ({"Condition": condition} if condition else {})
 
 
-def _conditions(estate: Estate, limit: Limit | None) -> dict[str, Any]:
+def _conditions(estate: Estate, limit: Limit | None, places: Mapping[Place, list[str]]) -> Iterator[dict[str, Any]]:
+    """What narrows a statement; of several conditions each makes a statement of its own, and of none there is none."""
     match limit:
         case "tagged by a run":
-            return {"Null": {f"aws:RequestTag/{TAG_RUN}": "false"}}
+            yield {"Null": {f"aws:RequestTag/{TAG_RUN}": "false"}}
         case "through RDS" | "a grant to RDS":
-            through = {"StringEquals": {"kms:ViaService": [f"rds.{one}.amazonaws.com" for one in _regions(estate)]}}
-            return through | ({"Bool": {"kms:GrantIsForAWSResource": "true"}} if limit == "a grant to RDS" else {})
+            through = _through("rds", estate)
+            yield through | ({"Bool": {"kms:GrantIsForAWSResource": "true"}} if limit == "a grant to RDS" else {})
         case None:
-            return {}
+            yield {}
+        case _:
+            # S3 tells KMS the ARN of the object, or, where a bucket key is in use, that of the bucket (S3 user guide,
+            # "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys").
+            meant = [arn for place in _ENCRYPTED[limit] for arn in places[place]]
+            for first in range(0, len(meant), _CONTEXTS):
+                some = meant[first : first + _CONTEXTS]
+                yield _through("s3", estate) | {"StringLike": {"kms:EncryptionContext:aws:s3:arn": some}}
+
+
+def _through(service: str, estate: Estate) -> dict[str, Any]:
+    return {"StringEquals": {"kms:ViaService": [f"{service}.{one}.amazonaws.com" for one in _regions(estate)]}}
 
 
 def _denied(estate: Estate) -> Iterator[Statement]:
@@ -220,6 +240,7 @@ def _places(estate: Estate) -> Mapping[Place, list[str]]:
                 if one is not None
             }
         ),
+        "object keys": [arn("kms", region, "key/*") for region in _regions(estate)],
         "secrets": sorted(
             {secret(estate.sites.primary.region, one.owner_secret) for one in databases}
             | {secret(site.region, one.app_secret) for site in sites if site.scratch for one in databases}

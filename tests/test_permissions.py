@@ -168,6 +168,31 @@ def test_nothing_is_allowed_everywhere_but_looking() -> None:
                 assert one["Effect"] == "Deny" or not any("*" in action for action in one["Action"])
 
 
+def test_keys_are_used_through_s3_and_for_the_estates_buckets_alone() -> None:
+    """No role may decrypt by itself, and none for a bucket that is not its own."""
+    own = {"receipts-documents-eu-west-1", "receipts-documents-eu-central-1"}
+    scratch = {"firedrill-scratch-eu-central-1"}
+    expected: dict[tuple[Work, str], set[str]] = {
+        ("observe", "kms:Decrypt"): own | {"control"},
+        ("scratch", "kms:Decrypt"): own | scratch,
+        ("scratch", "kms:GenerateDataKey"): scratch | {"control"},
+    }
+    found: dict[tuple[Work, str], set[str]] = {}
+    for work in ("observe", "scratch", "recover"):
+        for document in documents(estate(control="s3://control/here"), work):
+            for one in document["Statement"]:
+                for action in set(one.get("Action", ())) & {"kms:Decrypt", "kms:GenerateDataKey"}:
+                    condition = one["Condition"]
+                    assert condition["StringEquals"]["kms:ViaService"] == [
+                        "s3.eu-central-1.amazonaws.com",
+                        "s3.eu-west-1.amazonaws.com",
+                    ]
+                    arns = condition["StringLike"]["kms:EncryptionContext:aws:s3:arn"]
+                    names = {arn.removeprefix("arn:aws:s3:::").partition("/")[0] for arn in arns}
+                    found.setdefault((work, action), set()).update(names)
+    assert found == expected
+
+
 def _statement(found: list[dict[str, Any]], name: str) -> Any:
     return next(one for document in found for one in document["Statement"] if one.get("Sid") == name)
 

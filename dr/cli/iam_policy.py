@@ -47,8 +47,9 @@ def command(role: str | None, part: int, estate_file: Path, as_json: bool) -> No
 
     trust.json lets the caller in (sts:AssumeRole, with the caller's ARN as principal). Then name the roles
     under `roles:` in the estate, and print again: the caller's policy follows. The policies of KMS keys must let the
-    account's policies decide. Buckets and secrets that are encrypted under a key of your own need kms:Decrypt (and
-    buckets that are written to, kms:GenerateDataKey) on it besides: an estate does not name those keys.
+    account's policies decide. Which keys objects are under an estate does not say: any key of the account is allowed,
+    through S3 and for the estate's buckets alone. A key of another account, and one that a secret is encrypted under,
+    needs kms:Decrypt besides.
     """
     from dr.documents import load_estate
     from dr.harmless import ascii_json

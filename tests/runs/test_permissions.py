@@ -8,10 +8,12 @@ from tests.people import KINDS, People
 from tests.runs.conftest import Runner
 from tests.runs.mortal import fill
 
+OF_KEYS = {"kms:Decrypt", "kms:GenerateDataKey"}
+"""The sample application's objects are under no KMS key: `tests/lab/test_iam_keys.py` has some that are."""
 NOT_ASKED_FOR_IN_THE_LAB = {
     # AWS authorises a restore of what is encrypted against its key; the lab only where a request names one.
     "scratch": {
-        *("kms:CreateGrant", "kms:DescribeKey"),
+        *("kms:CreateGrant", "kms:DescribeKey", *OF_KEYS),
         # A restore of a snapshot: `dr test --at SNAPSHOT`.
         "rds:RestoreDBInstanceFromDBSnapshot",
         # Who wrote a document of the control store that stands there already? Asked where an answer was lost.
@@ -22,9 +24,9 @@ NOT_ASKED_FOR_IN_THE_LAB = {
     # The sample application's backups are replicated already.
     "recover": {"rds:StartDBInstanceAutomatedBackupsReplication"},
     # What only `dr sweep` asks; and locks, of which the sample application's buckets have none.
-    "observe": {"tag:GetResources", "s3:GetObjectRetention", "s3:GetObjectLegalHold"},
+    "observe": {"tag:GetResources", "s3:GetObjectRetention", "s3:GetObjectLegalHold", *OF_KEYS},
     # The lab's own writer holds the lock, so another one does not come to store its object.
-    "heartbeat": {"s3:PutObject"},
+    "heartbeat": {"s3:PutObject", *OF_KEYS},
 }
 
 BACKUP, TEST = ("backup", "receipts"), ("test", "receipts")

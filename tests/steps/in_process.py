@@ -35,7 +35,8 @@ class S3:
     """Both regions, and whoever calls them."""
 
     def __init__(self) -> None:
-        self._simulated, store = Simulated(), Store()
+        self._simulated, self.store = Simulated(), Store()
+        store = self.store
         self.replication = Replication(store, SPEED)
         self._buckets = Buckets(self._simulated, store, self.replication)
         self.faults: Mapping[str, Injector] = harm.injectors(Calls(), store, self.replication)

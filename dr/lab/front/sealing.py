@@ -74,6 +74,16 @@ def usable(region: str, given: str) -> str:
     return str(key.arn)
 
 
+def of_customer(key: str | None) -> str:
+    """The ARN of a key; nothing for S3's own, which whoever may use S3 may use."""
+    return key if key and not key.endswith(f":{_OWN_ALIAS}") else ""
+
+
+def key_of(version: FakeKey) -> str:
+    """The customer's key that a version is under; nothing where it is under none, or under S3's own."""
+    return of_customer(version.kms_key_id) if version.encryption in KMS else ""
+
+
 def readable(version: FakeKey) -> None:
     """Raise Declined when the key of a version cannot be used, so that its content cannot be read."""
     if version.encryption in KMS and version.kms_key_id:

@@ -22,6 +22,7 @@ FILLED = {
     *("aws:currenttime", "aws:epochtime", "aws:principalaccount", "aws:principalarn", "aws:principaltype"),
     *("aws:requestedregion", "aws:securetransport", "aws:sourceip", "aws:tagkeys", "aws:userid", "aws:username"),
     *("aws:viaawsservice", "kms:calleraccount", "kms:grantisforawsresource", "kms:viaservice"),
+    "kms:encryptioncontext:aws:s3:arn",
     *("s3:delimiter", "s3:max-keys", "s3:prefix", "s3:versionid", "sts:externalid", "sts:rolesessionname"),
 }
 """Every key without a name of its own behind a slash that a request here carries where AWS's would."""

@@ -123,6 +123,22 @@ class Guard:
                 action = "s3:GetObjectVersionTagging" if version else "s3:GetObjectTagging"
                 yield Wanted(action, f"arn:aws:s3:::{bucket}/{key}")
                 yield Wanted("s3:PutObjectTagging", f"arn:aws:s3:::{unquote(request.path.lstrip('/'))}")
+        yield from self._keys_of_objects(request, copied)
+
+    def _keys_of_objects(self, request: Request, copied: tuple[str, str, str] | None) -> Iterator[Wanted]:
+        """S3 asks KMS in the caller's name. (S3 API, GetObject, HeadObject, CopyObject and CreateMultipartUpload.)"""
+        bucket, _, name = unquote(request.path.lstrip("/")).partition("/")
+        asked = request.parameters
+        told = request.headers.get("x-amz-checksum-mode").upper() == "ENABLED"
+        if table_s3.reads_content(request, checksum=told):
+            copied = bucket, name, asked.get("versionId", "")
+        if copied:
+            yield from _of_key("kms:Decrypt", self._state.sealed_by(*copied), *copied[:2])
+        if name and table_s3.makes_object(request):
+            key = self._state.would_seal(bucket, request.headers)
+            yield from _of_key("kms:GenerateDataKey", key, bucket, name)
+            if "uploads" in asked:
+                yield from _of_key("kms:Decrypt", key, bucket, name)
 
     def demand(self, principal: Principal, region: str, service: str, wanted: Wanted, asked: Keys) -> None:
         """Raises Refusal unless the principal is allowed this one action on this one resource."""
@@ -183,6 +199,15 @@ class Guard:
                 if prefix:
                     found[f"{prefix}/{name.lower()}"] = (value,)
         return found
+
+
+def _of_key(action: str, key: str, bucket: str, name: str) -> Iterator[Wanted]:
+    if key:
+        through = {
+            "kms:viaservice": (f"s3.{key.split(':')[3]}.amazonaws.com",),
+            "kms:encryptioncontext:aws:s3:arn": (f"arn:aws:s3:::{bucket}/{name}",),
+        }
+        yield Wanted(action, key, through)
 
 
 def _not_in_the_table(principal: Principal, service: str, operation: str) -> Refusal:

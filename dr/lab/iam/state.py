@@ -8,6 +8,9 @@ from moto.kms.models import kms_backends
 from moto.s3.models import FakeKey
 from moto.secretsmanager.models import secretsmanager_backends
 
+from dr.lab.front import sealing
+from dr.lab.front.declined import Declined
+from dr.lab.front.exchange import Headers
 from dr.lab.front.store import Store
 
 Tags = dict[str, str]
@@ -58,6 +61,21 @@ class State:
         """The tags of a version of an object, or of the newest one."""
         found = self._store.version(bucket, key, version) if version else self._store.current(bucket, key)
         return self._store.tags(found) if isinstance(found, FakeKey) else {}
+
+    def sealed_by(self, bucket: str, key: str, version: str = "") -> str:
+        """The customer's KMS key that a version of an object, or the newest one, is under; nothing for any other."""
+        found = self._store.version(bucket, key, version) if version else self._store.current(bucket, key)
+        return sealing.key_of(found) if isinstance(found, FakeKey) else ""
+
+    def would_seal(self, bucket: str, headers: Headers) -> str:
+        """The same of an object that is about to be stored; nothing where its key cannot be used."""
+        found = self._store.bucket(bucket)
+        try:
+            seal = sealing.of_new(found, headers) if found is not None else None
+        except Declined:
+            # The service itself says what is wrong with it.
+            return ""
+        return sealing.of_customer(seal.key) if seal else ""
 
     def key(self, region: str, identifier: str) -> str:
         """The ARN of a key given by id, ARN or alias; what was given, as an ARN, where there is no such key."""

@@ -137,6 +137,19 @@ def source(request: Request) -> tuple[str, str, str] | None:
     return (bucket, key, version) if bucket else None
 
 
+def reads_content(request: Request, *, checksum: bool) -> bool:
+    """Whether the bytes of an object are asked for, or a `checksum` of them."""
+    _, _, key = request.path.lstrip("/").partition("/")
+    marked = any(marker in request.parameters for _, marker in OBJECT if marker)
+    return bool(key) and not marked and (request.method == "GET" or (request.method == "HEAD" and checksum))
+
+
+def makes_object(request: Request) -> bool:
+    """Whether this stores an object, or begins to."""
+    marked = {marker for _, marker in OBJECT if marker and marker in request.parameters}
+    return (request.method, marked) in (("PUT", set()), ("POST", {"uploads"}))
+
+
 def _written(request: Request, resource: str) -> Iterator[Wanted]:
     tags = dict(parse_qsl(request.headers.get("x-amz-tagging")))
     keys: Keys = {f"s3:requestobjecttag/{key.lower()}": (value,) for key, value in tags.items()}
