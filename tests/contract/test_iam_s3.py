@@ -63,6 +63,31 @@ def test_whoever_may_not_list_is_denied_what_does_not_exist(cloud: Cloud, bucket
         cloud.refused("404", actor.client("s3").head_object, Bucket=bucket, Key="missing")
 
 
+@pytest.mark.behaviour("S3-KEY-OF-THE-CALLER")
+def test_s3_uses_a_key_with_the_callers_permissions(cloud: Cloud, bucket: str) -> None:
+    kms, admin = cloud.client("kms"), cloud.client("s3")
+    key = kms.create_key(Tags=[{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in cloud.tags])["KeyMetadata"]
+    seal = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key["Arn"]}
+    objects = allow(["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{bucket}/*")
+    context = {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{bucket}/sealed/*"}
+    made = {}
+    try:
+        for name in ("sealed/1", "elsewhere"):
+            made[name] = admin.put_object(Bucket=bucket, Key=name, Body=b"x", **seal)["VersionId"]
+        with acting(cloud, objects) as actor:
+            s3 = actor.client("s3")
+            denied(cloud, "kms:Decrypt", s3.get_object, Bucket=bucket, Key="sealed/1")
+            denied(cloud, "kms:GenerateDataKey", s3.put_object, Bucket=bucket, Key="sealed/2", Body=b"x", **seal)
+        with acting(cloud, objects, allow("kms:Decrypt", key["Arn"], StringLike=context)) as actor:
+            s3 = actor.client("s3")
+            assert s3.get_object(Bucket=bucket, Key="sealed/1")["Body"].read() == b"x"
+            denied(cloud, "kms:Decrypt", s3.get_object, Bucket=bucket, Key="elsewhere")
+    finally:
+        for name, version in made.items():
+            admin.delete_object(Bucket=bucket, Key=name, VersionId=version)
+        kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
+
+
 @pytest.mark.behaviour("S3-DELETE-REFUSES-KEY-BY-KEY")
 def test_a_deletion_of_many_succeeds_and_refuses_key_by_key(cloud: Cloud, bucket: str) -> None:
     admin = cloud.client("s3")
