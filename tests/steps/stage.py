@@ -81,6 +81,18 @@ class Stage:
     def arrived(self, key: str) -> None:
         soon(lambda: bool(self.s3.client(RECOVERY).list_object_versions(Bucket=COPY, Prefix=key).get("Versions")))
 
+    def etags(self, bucket: str) -> dict[str, str]:
+        """What the newest version of every object is called by, by the last part of its key."""
+        listed = self.s3.client(PRIMARY if bucket == HOME else RECOVERY).list_objects_v2(Bucket=bucket)["Contents"]
+        return {one["Key"].rpartition("/")[2]: one["ETag"] for one in listed}
+
+    def sums(self, bucket: str, key: str) -> tuple[str, str, str]:
+        """What S3 says of an object's bytes: ETag, kind of checksum, checksum."""
+        client = self.s3.client(PRIMARY if bucket == HOME else RECOVERY)
+        told = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        (value,) = [told[name] for name in sorted(told) if name.startswith("Checksum") and name != "ChecksumType"]
+        return told["ETag"], told["ChecksumType"], value
+
     def fault(self, name: str, **given: Any) -> None:
         self.s3.faults[name]({"version": None, **given})
 

@@ -14,7 +14,7 @@ from dr.resolving import Named
 from tests.runs.conftest import soon
 
 from .in_process import PRIMARY, RECOVERY, in_process
-from .stage import COPY, HOME, WRITTEN, Stage, named
+from .stage import COPY, HOME, SCRATCH, WRITTEN, Stage, named
 
 PART = 5 * 1024**2
 ODD = ("é", "e\u0301", "folder/", "a b+c%20", "\U0001f600", "x" * 900)
@@ -65,6 +65,40 @@ def test_a_whole_bucket_passes_whatever_its_keys_and_parts(stage: Stage) -> None
     assert tests.count("GetObjectTagging") == 1 + tagged + samples
     assert {one.partition(" ")[0] for one in restored.asked} == {RECOVERY}
     assert first.instant <= second.instant
+
+
+def test_equal_bytes_under_another_etag_are_no_alarm(stage: Stage) -> None:
+    """S06: under a key an ETag is no hash of the bytes, and scratch is given whole what was uploaded in parts."""
+    stage.build()
+    seal = stage.s3.client(RECOVERY, "kms").create_key()["KeyMetadata"]["Arn"]
+    here = stage.s3.client(PRIMARY, "kms").create_key()["KeyMetadata"]["Arn"]
+    opted_in = {"SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}}}
+    stage.replicate({"Filter": {}, **opted_in, "Destination": {"EncryptionConfiguration": {"ReplicaKmsKeyID": seal}}})
+    stage.put("sealed", **WRITTEN, ServerSideEncryption="aws:kms", SSEKMSKeyId=here)
+    in_parts(stage, "parts")
+    for key in ("sealed", "parts"):
+        stage.arrived(key)
+    restored = stage.restore(stage.backup())
+    home, scratch = stage.etags(HOME), stage.etags(SCRATCH)
+    assert home.keys() == scratch.keys() == {"sealed", "parts"}
+    assert not home.items() & scratch.items()
+    assert {one.outcome for one in restored.findings} == {"passed"}
+
+
+def test_an_etag_and_a_checksum_over_parts_are_no_proof(stage: Stage) -> None:
+    """S04, S05: what S3 says of the copy is what it says at home, and the bytes are others."""
+    stage.build()
+    in_parts(stage, "parts")
+    stage.put("plain")
+    for key in ("parts", "plain"):
+        stage.arrived(key)
+    record = stage.backup()
+    before = {key: stage.sums(COPY, key) for key in ("parts", "plain")}
+    assert before["parts"][1] == "COMPOSITE"
+    for key in ("parts", "plain"):
+        stage.fault("s3-wrong-bytes", bucket=COPY, key=key)
+    assert {key: stage.sums(COPY, key) for key in ("parts", "plain")} == before
+    assert set(stage.restore(record).told("objects")) == {"parts", "plain"}
 
 
 def test_each_damage_in_the_copy_is_told_apart(stage: Stage) -> None:
