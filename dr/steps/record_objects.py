@@ -70,6 +70,7 @@ def record_objects(step: RecordObjects, context: Context) -> None:
         )
         documents[stamp(instant)] = _keep(context, manifest, instant)
         context.say(f"{step.asset}: {len(manifest.objects)} objects at {stamp(instant)}")
+    # Said once, of the newest: the manifests of one backup lie minutes apart.
     for finding in objects.unread(manifest):
         context.find(step.asset, finding)
     context.learn(facts.manifests_of(step.asset), {instant: one.model_dump() for instant, one in documents.items()})

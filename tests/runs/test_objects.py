@@ -73,6 +73,7 @@ def test_each_damage_in_the_copy_is_found_and_told_apart(fresh: Runner) -> None:
     here, there = (one.create_key()["KeyMetadata"]["Arn"] for one in kms)
     replicate(runner, there)
     names = {name: put(runner, name) for name in PLAIN}
+    names["asleep"] = put(runner, "asleep", StorageClass="GLACIER")
     names["key/sealed"] = put(runner, "key/sealed", ServerSideEncryption="aws:kms", SSEKMSKeyId=here)
     soon(lambda: arrived(runner, names))
     client.delete_object(Bucket=COPY, Key=f"{PREFIX}/hidden")
@@ -81,11 +82,14 @@ def test_each_damage_in_the_copy_is_found_and_told_apart(fresh: Runner) -> None:
     fault(runner, "s3-wrong-bytes", "--bucket", COPY, "--key", f"{PREFIX}/bytes")
     backup = runner.backup()
     assert backup.verdict == "passed", backup.reasons
+    assert [one for one in backup.not_tested if one.endswith(f"archived and were not read, first '{PREFIX}/asleep'")]
     fault(runner, "s3-version-missing", "--bucket", COPY, "--key", f"{PREFIX}/lost", "--version", names["lost"])
     kms[1].disable_key(KeyId=there.rpartition("/")[2])
     rows = [name for name in names if name != "orphan"]
     report = runner.test(before={"verify references": lambda: name_in_scratch(runner, names, rows)})
     assert report.verdict == "failed"
+    untold = [one for one in report.not_tested if "archived" in one and "home" in one]
+    assert [one.partition(" ")[0] for one in untold] == ["replica", "objects", "references"]
     assert {name: one.observed.split(":")[0] for name, one in told(report, "replica").items()} == {
         "hidden": "hidden",
         "stale": "another version stands on top",
