@@ -35,6 +35,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     records.py              what a committed backup says of itself; the rule that chooses the instant
     facts.py                the names of the facts by which steps meet
     events.py               what a journal can say
+    chain.py                its lines, each bound to the one before
     provenance.py           whose journal it is: its plan, and whether that is of this estate
     durations.py            events -> seconds since the first, across processes
     replay.py               events -> what is done, known and open: what another process goes on from
@@ -50,7 +51,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     approval.py             signed approvals: make, check
     sharing.py              where threads and their locks come from; pieces of work spread over them
     ledger.py               the journal as a bucket holds it: one writer for each event
-    journal.py              append an event durably; read a journal back; take one up
+    journal.py              append an event durably; take up a journal whose writer died
     aws/                    AWS, in the domain's language
     store.py                the control store: folder or bucket; written once
     catalog.py              what a site holds

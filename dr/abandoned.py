@@ -11,12 +11,13 @@ from typing import Literal, get_args
 
 from dr import journal
 from dr.aws import rds
+from dr.chain import Reading
 from dr.claims import Allowance, Creation
 from dr.clock import Clock, Deadline
 from dr.drill import House
 from dr.errors import FiredrillError, Refused
 from dr.events import Intended, Observed, Thing
-from dr.journal import FILE, Reading
+from dr.journal import FILE
 from dr.over import UNDER_WAY, assert_over, at_work, elapsed, ended, held, nothing_left
 from dr.plan import Plan
 from dr.provenance import assert_ours, opening, plan_of

@@ -12,6 +12,7 @@ from threading import Event as Flag
 
 from dr import __version__, catalog, connection, preflight
 from dr.aws.clients import Aws
+from dr.chain import Reading, parse, whole_lines
 from dr.clock import Clock
 from dr.connection import Connection
 from dr.context import Context
@@ -20,7 +21,7 @@ from dr.errors import ExitCode, Interrupted, Refused
 from dr.estate import Estate, SiteName
 from dr.events import Opened
 from dr.holding import check, holding, names_of
-from dr.journal import FILE, Journal, Reading, parse
+from dr.journal import FILE, Journal
 from dr.lease import Lease, this_process
 from dr.ledger import Ledger
 from dr.machine import Machine
@@ -64,15 +65,15 @@ class House:
             here = raw = path.read_bytes() if path.exists() else b""
         except OSError as problem:
             raise Refused(f"journal {path}: {problem.strerror}") from problem
-        local = here[: here.rfind(b"\n") + 1]
+        local = whole_lines(here)
         if ledger := self.ledger(run):
             raw = ledger.settle(local)
-            if not raw.startswith(local) and replay(parse(local, path).events).overrides:
+            if not raw.startswith(local) and replay(parse(local, str(path)).events).overrides:
                 raise Refused(
                     f"{run} went on here under an override, and elsewhere as well: {path} and {ledger.shown} differ",
                     hint="look at what each of them made; move this machine's folder away to go by the other alone",
                 )
-        return parse(raw, path).model_copy(update={"torn": here != local})
+        return parse(raw, str(path)).model_copy(update={"torn": here != local})
 
 
 def enter(estate_file: Path, environment: Mapping[str, str] = os.environ, *, alone: bool = False) -> House:

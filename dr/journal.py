@@ -1,9 +1,7 @@
 """The journal of one run: append an event durably, read a journal back, take up one whose writer died.
 
-One JSON line per event, flushed to the disk before the call that it announces is made. Each line carries the SHA-256 of
-the one before, so a line changed, dropped or moved breaks the chain, and ends in its own, because the last line has no
-other that could carry it. Only the last line may be torn: a kill can cut it short, and then what it announced had not
-begun.
+Each line (`dr.chain`) is flushed to the disk before the call that it announces is made. Only the last one may be torn:
+a kill can cut it short, and then what it announced had not begun.
 
 Two writers never own the same event. On one machine the lock on the file sees to it: it is held as long as its process
 lives, and not a moment longer. Where the control store is a bucket, the ledger does: see `dr.ledger`.
@@ -12,41 +10,25 @@ lives, and not a moment longer. Where the control store is a bucket, the ledger 
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 from typing import Self
 
-from pydantic import ValidationError
-
+from dr.chain import Reading, parse, parsed, sealed, whole_lines
 from dr.clock import Clock
 from dr.errors import FiredrillError, Refused, Unable
 from dr.events import Covered, Entry, Event, Found, Learned, StepStarted
 from dr.ledger import Ledger
-from dr.recovery import Fact
 from dr.sharing import SYSTEM, Threads
 
 FILE = "journal.jsonl"
-GENESIS = "0" * 64
-SEAL = b',"sha256":"'
 WAITING = (Found, Covered, Learned, StepStarted)
 """Events that announce no call: the ledger gets them with the next event that does, or with the end of their step.
 Until then they are worth nothing to anybody else, since a step that did not end is done again. Bad news is the
 exception: a second look may be a lucky one."""
 FRESH = 1.0
 """Seconds for which nobody asks again whether the run is still ours: a call under way takes longer than that."""
-
-
-class Reading(Fact):
-    """A journal as read: its entries, the hash of its last line, and whether a torn line was left out."""
-
-    entries: tuple[Entry, ...]
-    head_sha256: str
-    torn: bool = False
-
-    @property
-    def events(self) -> Sequence[Event]:
-        return [entry.body for entry in self.entries]
 
 
 class Journal:
@@ -78,7 +60,7 @@ class Journal:
         self._file = _taken_up(path) if take_up else _new(path)
         try:
             raw = self._agreed() if take_up else b""
-            self._entries, self._head = _parsed(raw, path)
+            self._entries, self._head = parsed(raw, str(path))
         except BaseException:
             self._file.close()
             raise
@@ -170,7 +152,7 @@ class Journal:
         two differ, or the ledger has more, somebody took the run up elsewhere, and the ledger is right.
         """
         with self._path.open("rb") as file:
-            local = _whole_lines(file.read())
+            local = whole_lines(file.read())
         raw = self._ledger.settle(local) if self._ledger else local
         try:
             if raw != local:
@@ -243,43 +225,7 @@ def read(path: Path) -> Reading:
         raw = path.read_bytes()
     except OSError as problem:
         raise Refused(f"journal {path}: {problem.strerror}") from problem
-    return parse(raw, path)
-
-
-def parse(raw: bytes, shown: Path | str) -> Reading:
-    """A journal from its bytes; `shown` names it in a refusal."""
-    whole = _whole_lines(raw)
-    entries, head = _parsed(whole, shown)
-    return Reading(entries=tuple(entries), head_sha256=head, torn=whole != raw)
-
-
-def _whole_lines(raw: bytes) -> bytes:
-    return raw[: raw.rfind(b"\n") + 1]
-
-
-def _parsed(raw: bytes, shown: Path | str) -> tuple[list[Entry], str]:
-    entries: list[Entry] = []
-    head = GENESIS
-    for number, line in enumerate(raw.splitlines(keepends=True), start=1):
-        text, seal, _ = line.rpartition(SEAL)
-        try:
-            entry = Entry.model_validate_json(text + b"}" if seal else line)
-        except ValidationError as problem:
-            raise Refused(
-                f"journal {shown}:{number}: not an event", hint="it was changed after it was written"
-            ) from problem
-        if entry.n != number or entry.prev != head or line != sealed(text + b"}"):
-            raise Refused(
-                f"journal {shown}:{number}: the chain of hashes is broken", hint="it was changed after it was written"
-            )
-        entries.append(entry)
-        head = hashlib.sha256(line).hexdigest()
-    return entries, head
-
-
-def sealed(text: bytes) -> bytes:
-    """The line of an entry: its JSON, with the SHA-256 of just that as its last key."""
-    return text[:-1] + SEAL + hashlib.sha256(text).hexdigest().encode() + b'"}\n'
+    return parse(raw, str(path))
 
 
 def alive(path: Path) -> bool:

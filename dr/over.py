@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from dr import journal
+from dr.chain import Reading
 from dr.claims import SCRATCH_LIFETIME
 from dr.clock import Clock
 from dr.drill import House
 from dr.errors import Refused
 from dr.events import Closed, Opened, Resumed
-from dr.journal import FILE, Reading
+from dr.journal import FILE
 from dr.plan import Plan
 from dr.recovery import stamp
 from dr.replay import replay

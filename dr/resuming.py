@@ -16,12 +16,13 @@ from threading import Event as Flag
 from dr import approval, journal
 from dr.approval import Override
 from dr.aws.codes import throttled
+from dr.chain import Reading
 from dr.context import Context
 from dr.documents import estate_of, parse
 from dr.drill import TOOL, House, concluded, held, permitted, run_folder, surroundings, untouchable
 from dr.errors import AwsError, Interrupted, Refused
 from dr.events import Intended, Observed, Overridden, Resumed, Thing
-from dr.journal import FILE, Reading
+from dr.journal import FILE
 from dr.ledger import Ledger
 from dr.plan import Plan
 from dr.provenance import assert_ours, plan_of

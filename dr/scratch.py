@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from dr.aws import rds, s3
 from dr.aws.clients import Aws
+from dr.chain import Reading
 from dr.claims import Creation, Description, ScratchClaim, claim_scratch
 from dr.errors import Refused
 from dr.estate import Estate
 from dr.events import Intended, Observed, Opened, Removed, Thing
-from dr.journal import Reading
 from dr.provenance import opening
 from dr.records import BackupRecord
 

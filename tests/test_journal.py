@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from stories import START, HandClock
 
+from dr.chain import GENESIS, Reading
 from dr.clock import SystemClock
 from dr.errors import Refused
 from dr.events import Closed, Event, Learned, Resumed, StepFinished, StepStarted
-from dr.journal import GENESIS, Journal, Reading, alive, read
+from dr.journal import Journal, alive, read
 
 EVENTS: list[Event] = [
     StepStarted(step="one"),

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from stories import HandClock, journals_of_runs, passed_run, test_plan
 
+from dr.chain import GENESIS, Reading, sealed
 from dr.errors import Refused
 from dr.events import Event
-from dr.journal import GENESIS, Journal, Reading, read, sealed
+from dr.journal import Journal, read
 from dr.report.rebuild import report_of
 from dr.timeline import read as timeline
 from dr.verdict import judge

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from stories import HandClock
 
+from dr.chain import parse
 from dr.clock import SystemClock
 from dr.errors import Refused, Unable
 from dr.events import Event, Found, Intended, Learned, Resumed, StepFinished, StepStarted, Thing
-from dr.journal import FILE, Journal, parse, read
+from dr.journal import FILE, Journal, read
 from dr.ledger import Ledger
 from dr.records import Document
 from dr.store import FolderStore

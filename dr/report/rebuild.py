@@ -1,9 +1,9 @@
 """From a journal to the report: pure, and possible years later on another machine, with nothing but the journal."""
 
+from dr.chain import Reading
 from dr.events import Thing
 from dr.facts import available_at, recovery_point_of
 from dr.isolation import PROOFS
-from dr.journal import Reading
 from dr.plan import LEVEL_OF, Plan
 from dr.recovery import stamp
 from dr.report.model import (

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from dr import catalog, connection, journal
+from dr import catalog, chain, connection, journal
 from dr.documents import load_estate
 from dr.errors import FiredrillError, Refused
 from dr.events import Entry
@@ -45,7 +45,7 @@ def plan(raw: bytes, folder: Path) -> None:
     first = stories.entries([stories.opened(PLAN)])[0].model_dump_json().encode()
     before, mark, _ = first.partition(b'"plan":')
     path = folder / FILE
-    path.write_bytes(journal.sealed(before + mark + raw.replace(b"\n", b" ") + b"}}"))
+    path.write_bytes(chain.sealed(before + mark + raw.replace(b"\n", b" ") + b"}}"))
     opened = opening(_placed(lambda: journal.read(path), f"journal {path}:1: ", raw).events)
     found = plan_of(opened)
     preview(found)
@@ -105,10 +105,10 @@ def harmless(problem: FiredrillError) -> None:
 
 def rechained(trees: list[Any]) -> bytes:
     """A journal that somebody wrote who knows how: the hashes fit, whatever the lines say."""
-    head, lines = journal.GENESIS, []
+    head, lines = chain.GENESIS, []
     for number, tree in enumerate(trees, start=1):
         entry = {**tree, "prev": head, "n": number} if isinstance(tree, dict) else tree
-        lines.append(journal.sealed(plain(entry)))
+        lines.append(chain.sealed(plain(entry)))
         head = hashlib.sha256(lines[-1]).hexdigest()
     return b"".join(lines)
 
@@ -173,7 +173,7 @@ BACKUP = stories.backup_plan().model_copy(update={"run": PLAN.run})
 PLANS = [one.model_dump(mode="json", by_alias=True) for one in (PLAN, BACKUP)]
 JOURNALS = [[_entry(one) for one in stories.entries(events)] for events in stories.journals_of_runs().values()]
 REPORT = report_of(
-    journal.Reading(entries=tuple(stories.entries(stories.passed_run(stories.test_plan()))), head_sha256="0" * 64)
+    chain.Reading(entries=tuple(stories.entries(stories.passed_run(stories.test_plan()))), head_sha256="0" * 64)
 ).model_dump(mode="json", by_alias=True)
 
 READERS: dict[str, tuple[Reader, st.SearchStrategy[bytes]]] = {

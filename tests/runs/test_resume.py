@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from dr import catalog, journal
+from dr import catalog, chain, journal
 from dr.claims import TAG_RUN
 from dr.errors import ExitCode
 from dr.events import Closed, Opened, Resumed
@@ -192,7 +192,7 @@ def test_with_a_bucket_another_machine_goes_on(backed_up: Runner, tmp_path: Path
     # One object for each event that announces, and together they are the journal.
     whole = ledger_of(backed_up, first.name)
     assert whole == (third.runs / first.name / journal.FILE).read_bytes()
-    assert journal.parse(whole, "ledger").head_sha256 == report["journal"]["head_sha256"]
+    assert chain.parse(whole, "ledger").head_sha256 == report["journal"]["head_sha256"]
     # The first machine comes back: its file ends where it died, and the ledger knows better.
     late = first.dr("resume", first.name)
     assert late.returncode == ExitCode.REFUSED

@@ -11,7 +11,8 @@ from random import Random
 from threading import Event as Flag
 from typing import Any
 
-from dr.journal import FILE, Reading, parse
+from dr.chain import Reading, parse
+from dr.journal import FILE
 from dr.plan import Plan
 from dr.report.model import Report
 from tests.simulation import ending, invariants, neighbours, scene

@@ -11,10 +11,11 @@ from random import Random
 from threading import Event as Flag
 from typing import Any
 
+from dr.chain import Reading
 from dr.clock import Clock
 from dr.errors import Interrupted
 from dr.events import Event, Intended, Learned, Observed, Remains, Removed, StepFinished, StepStarted
-from dr.journal import Journal, Reading
+from dr.journal import Journal
 from dr.ledger import Ledger
 from dr.machine import Machine
 from dr.questions import Questions
