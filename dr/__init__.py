@@ -9,6 +9,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     errors.py               the error tree; each class carries its exit code
     quantities.py           how long, and how much, as people write it
     estate.py               what is protected, and what was promised for it
+    dangling.py             names in the estate that point at nothing
     recovery.py             recovery points, recovery windows, restore targets
     hashing.py              how rows are hashed: the tier and the seed
     runbook.py              the steps that a run can take, with their fields

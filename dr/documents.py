@@ -19,8 +19,9 @@ from ruamel.yaml.events import MappingEndEvent as MappingEnd
 from ruamel.yaml.events import SequenceEndEvent as SequenceEnd
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from dr.dangling import dangling
 from dr.errors import Refused
-from dr.estate import Estate, dangling
+from dr.estate import Estate
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32

@@ -39,7 +39,7 @@ WHAT_WE_KNOW = {
     *("dr.plan", "dr.records", "dr.facts", "dr.verification", "dr.table_comparison", "dr.comparison", "dr.agreement"),
     *("dr.schema_comparison", "dr.object_versions", "dr.visibility", "dr.events", "dr.provenance", "dr.timeline"),
     *("dr.verdict", "dr.permissions", "dr.policy", "dr.durations", "dr.replay", "dr.isolation", "dr.spans", "dr.beats"),
-    *("dr.chain", "dr.promises", "dr.manifest", "dr.held", "dr.resolving", "dr.joint_recovery"),
+    *("dr.dangling", "dr.chain", "dr.promises", "dr.manifest", "dr.held", "dr.resolving", "dr.joint_recovery"),
 }
 """Pure: standard library, pydantic and one another."""
 

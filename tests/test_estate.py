@@ -8,9 +8,10 @@ import pytest
 import stories
 from pydantic import ValidationError
 
+from dr.dangling import dangling
 from dr.documents import load_estate
 from dr.errors import Refused
-from dr.estate import CHECKS, Database, Estate, Roles, dangling
+from dr.estate import CHECKS, Database, Estate, Roles
 from dr.plan import LEVEL_OF
 from dr.quantities import duration
 
