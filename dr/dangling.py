@@ -3,7 +3,7 @@
 Apart from the models, so that each complaint can carry the line of the name itself.
 """
 
-from dr.estate import Estate
+from dr.estate import Estate, Question
 
 
 def dangling(estate: Estate) -> list[tuple[tuple[str | int, ...], str]]:
@@ -18,17 +18,22 @@ def dangling(estate: Estate) -> list[tuple[tuple[str | int, ...], str]]:
                 found.append(((*place, "database"), f"unknown database {reference.database!r}"))
             if reference.bucket not in application.buckets:
                 found.append(((*place, "bucket"), f"unknown bucket {reference.bucket!r}"))
-        found += [
-            ((*here, "assertions", index, "database"), f"unknown database {assertion.database!r}")
-            for index, assertion in enumerate(application.assertions)
-            if assertion.database not in application.databases
-        ]
-        names = [assertion.name for assertion in application.assertions]
-        found += [
-            ((*here, "assertions", index, "name"), f"another assertion is called {name!r} already")
-            for index, name in enumerate(names)
-            if name in names[:index]
-        ]
+        asked: tuple[tuple[str, tuple[Question, ...]], ...] = (
+            ("assertions", application.assertions),
+            ("decryptions", application.decryptions),
+        )
+        for kind, questions in asked:
+            found += [
+                ((*here, kind, index, "database"), f"unknown database {question.database!r}")
+                for index, question in enumerate(questions)
+                if question.database not in application.databases
+            ]
+            names = [question.name for question in questions]
+            found += [
+                ((*here, kind, index, "name"), f"another of the {kind} is called {name!r} already")
+                for index, name in enumerate(names)
+                if name in names[:index]
+            ]
         for kind, assets in (("databases", application.databases), ("buckets", application.buckets)):
             for asset in assets:
                 if asset in owners:

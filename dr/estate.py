@@ -42,6 +42,7 @@ CHECKS = (
     "heartbeat",
     "references",
     "assertions",
+    "decryption",
 )
 """Every check that a restore test knows, by the name that `required_checks` uses."""
 
@@ -205,14 +206,27 @@ class Reference(Part):
     application knows none. Where several references share a bucket, one that says `fail` is enough."""
 
 
-class Assertion(Part):
-    """A question to the restored database that has one right answer."""
+class Question(Part):
+    """Something that the restored database is asked, by a select of the application's own."""
 
     name: Word
     database: Word
     sql: Word
+
+
+class Assertion(Question):
+    """A question that has one right answer."""
+
     expect: Word | None = None
     """None: what the source itself answered at the instant, recorded with the baseline. Rows in any order."""
+
+
+class Decryption(Question):
+    """A question for values that the application encrypted itself, and the program that knows whether they decrypt."""
+
+    command: tuple[Word, ...] = Field(min_length=1)
+    seconds: Annotated[int, Field(strict=True, ge=1, le=3600)] = 60
+    """How long question and program may take, each."""
 
 
 class Application(Part):
@@ -223,6 +237,12 @@ class Application(Part):
     buckets: dict[Name, Bucket] = Field(default_factory=dict)
     references: tuple[Reference, ...] = ()
     assertions: tuple[Assertion, ...] = ()
+    decryptions: tuple[Decryption, ...] = ()
+
+    @property
+    def questions(self) -> dict[str, tuple[Question, ...]]:
+        """The check that asks them -> what the application itself wants to know."""
+        return {"assertions": self.assertions, "decryption": self.decryptions}
 
 
 class Estate(Part):

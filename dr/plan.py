@@ -37,6 +37,7 @@ LEVEL_OF: Mapping[str, Level] = {
     "heartbeat": "L6",
     "references": "L7",
     "assertions": "L8",
+    "decryption": "L8",
 }
 """The depth that each check reaches where it passes."""
 

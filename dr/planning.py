@@ -233,12 +233,18 @@ def _expected(application: Application, choice: Choice, depth: Level, site: Site
     asked = {check for check, level in LEVEL_OF.items() if level <= depth}
     of_objects = ("replica", "objects", "object_metadata")
     of_database = [
-        check for check in LEVEL_OF if check in asked and check not in (*of_objects, "references", "assertions")
+        check
+        for check in LEVEL_OF
+        if check in asked and check not in (*of_objects, "references", *application.questions)
     ]
     expected: dict[str, tuple[str, ...]] = {}
     for asset in choice.databases:
-        asserted = "assertions" in asked and any(one.database == asset for one in application.assertions)
-        expected[asset] = (*of_database, *(("assertions",) if asserted else ()))
+        of_its_own = [
+            check
+            for check, questions in application.questions.items()
+            if check in asked and any(one.database == asset for one in questions)
+        ]
+        expected[asset] = (*of_database, *of_its_own)
     # At home there is nothing that was replicated.
     of_bucket = tuple(
         check

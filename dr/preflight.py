@@ -1,5 +1,6 @@
 """What must hold before a run may begin. Everything here looks, nothing changes; every complaint has file and line."""
 
+import shutil
 from collections.abc import Iterator
 
 from dr import catalog, isolation
@@ -99,6 +100,10 @@ def _copies(aws: Aws, estate: Estate, document: Document, plan: Plan) -> Iterato
     for asset in plan.databases:
         place = ("applications", plan.application, "databases", asset)
         yield from _secret(aws, region, application.databases[asset].app_secret, document.where(*place, "app_secret"))
+    for index, probe in enumerate(application.decryptions):
+        if probe.database in plan.databases and shutil.which(probe.command[0]) is None:
+            where = document.where("applications", plan.application, "decryptions", index, "command")
+            yield f"{where}: {probe.command[0]!r} is no program that can be run from here"
     for asset in plan.buckets:
         bucket = application.buckets[asset]
         key, name = ("bucket", bucket.bucket) if plan.site == "primary" else ("copy", bucket.copy_)

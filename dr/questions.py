@@ -6,6 +6,7 @@ from dr.checks import (
     collations,
     constraints,
     content,
+    decryption,
     first_session,
     heartbeat,
     index_answers,
@@ -30,6 +31,7 @@ class Questions:
     content = staticmethod(content.check)
     schema = staticmethod(schema.check)
     assertions = staticmethod(assertions.check)
+    decryption = staticmethod(decryption.check)
     structure = staticmethod(structure.check)
     visibility = staticmethod(visibility.check)
     readable = staticmethod(readable.check)

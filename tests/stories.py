@@ -64,6 +64,7 @@ ESTATE: dict[str, Any] = {
             "buckets": {BUCKET: {"bucket": "receipts-documents-eu-west-1", "copy": "receipts-documents-eu-central-1"}},
             "references": [{"database": DATABASE, "table": "documents", "key": "object_key", "bucket": BUCKET}],
             "assertions": [{"name": "ledger balances", "database": DATABASE, "sql": "select 0", "expect": "0"}],
+            "decryptions": [{"name": "cards", "database": DATABASE, "sql": "select 0", "command": ["true"]}],
         },
         "ledgers": {
             "objectives": {"rto": "4h", "rpo": "1h", "retention": "30d"},
@@ -195,7 +196,7 @@ def passed_run(plan: Plan) -> list[Event]:
             *found(DATABASE, *(finding("content", subject=table) for table in TABLES)),
             *found(DATABASE, finding("agreement")),
             *found(DATABASE, finding("schema"), finding("extensions"), finding("roles"), finding("sequences")),
-            *found(DATABASE, finding("assertions", subject="ledger balances")),
+            *found(DATABASE, finding("assertions", subject="ledger balances"), finding("decryption")),
             *found(DATABASE, finding("structure", "not_available", detail="amcheck is not offered")),
             *found(DATABASE, *(finding(check) for check in OF_STRUCTURE)),
         ),

@@ -107,6 +107,18 @@ def test_a_store_cannot_be_scratch(broken: Broken, store: str) -> None:
     assert complaint == f"{where}: 'firedrill-scratch-eu-central-1' holds {store}: it cannot be scratch too"
 
 
+def test_questions_have_a_database_and_a_name_of_their_own() -> None:
+    probe = {"name": "cards", "database": "nowhere", "sql": "select 1", "command": ["true"]}
+    receipts = stories.ESTATE["applications"]["receipts"] | {"decryptions": [probe, probe]}
+    estate = Estate.model_validate(stories.ESTATE | {"applications": {"receipts": receipts}})
+    here = ("applications", "receipts", "decryptions")
+    assert dangling(estate) == [
+        ((*here, 0, "database"), "unknown database 'nowhere'"),
+        ((*here, 1, "database"), "unknown database 'nowhere'"),
+        ((*here, 1, "name"), "another of the decryptions is called 'cards' already"),
+    ]
+
+
 def test_an_asset_belongs_to_one_application() -> None:
     twice = {"first": stories.ESTATE["applications"]["ledgers"], "second": stories.ESTATE["applications"]["ledgers"]}
     estate = Estate.model_validate(stories.ESTATE | {"applications": twice})

@@ -50,7 +50,7 @@ def test_a_whole_run() -> None:
     assert timeline.started_at == START
     assert timeline.finished_at == START + timedelta(seconds=len(events) - 1)
     assert timeline.regions_called == {"eu-central-1": 40}
-    assert {asset: len(found) for asset, found in timeline.findings.items()} == {DATABASE: 19, BUCKET: 4, "receipts": 1}
+    assert {asset: len(found) for asset, found in timeline.findings.items()} == {DATABASE: 20, BUCKET: 4, "receipts": 1}
     assert timeline.coverage[BUCKET].objects_compared == 12
 
 

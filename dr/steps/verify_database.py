@@ -7,7 +7,7 @@ from dr import facts
 from dr.agreeing import agreed
 from dr.baselines import NoBaseline, baseline_for
 from dr.context import Context
-from dr.estate import Assertion
+from dr.estate import Assertion, Decryption
 from dr.isolating import before_first_session
 from dr.plan import LEVEL_OF
 from dr.recovery import stamp
@@ -93,6 +93,14 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         hashing = known.hashing if known else None
         return [context.ask.assertions(owner, assertion, subject=asset, recorded=answered, hashing=hashing)]
 
+    def decrypted() -> Sequence[Finding]:
+        mine = [one for one in context.application.decryptions if one.database == asset]
+        return [finding for one in mine for finding in asked("decryption", "L8", asset, partial(tried, one))]
+
+    def tried(probe: Decryption) -> Sequence[Finding]:
+        region = context.region(step.site)
+        return [context.ask.decryption(owner, probe, subject=asset, region=region, pause=pause)]
+
     ask(["opens"], opening)
     ask(["heartbeat"], beating)
     # Content before structure: it reads every row, and so wakes storage that is still being loaded from S3.
@@ -103,6 +111,7 @@ def verify_database(step: VerifyDatabase, context: Context) -> None:
         with_baseline(lambda baseline: context.ask.schema(owner.to, baseline, first=owner.dbname, before=before)),
     )
     ask(["assertions"], asserted)
+    ask(["decryption"], decrypted)
     ask(["structure"], lambda: context.ask.structure(owner.to, first=owner.dbname, pause=pause))
     ask(["visibility"], lambda: context.ask.visibility(owner.to, first=owner.dbname, pause=pause))
     ask(["readable"], lambda: context.ask.readable(owner.to, first=owner.dbname, pause=pause))

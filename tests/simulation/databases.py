@@ -11,7 +11,7 @@ from dr.beats import bounded_by, bracketed
 from dr.checks.heartbeat import judge
 from dr.clock import Clock, Deadline
 from dr.errors import Unable
-from dr.estate import Assertion, Reference
+from dr.estate import Assertion, Decryption, Reference
 from dr.hashing import Hashing, Tier
 from dr.held import HeldKey
 from dr.isolation import INSIDE, Before, Outlet
@@ -147,6 +147,14 @@ class SimulatedDatabases(Questions):
         del recorded, hashing
         self._enter(login)
         return Finding(check="assertions", level="L8", outcome="passed", subject=f"{subject}: {assertion.name}")
+
+    def decryption(
+        self, login: Login, probe: Decryption, *, subject: str, region: str, pause: Callable[[], None]
+    ) -> Finding:
+        del region
+        self._enter(login)
+        pause()
+        return Finding(check="decryption", level="L8", outcome="passed", subject=f"{subject}: {probe.name}")
 
     def structure(self, login_for: Callable[[str], Login], *, first: str, pause: Callable[[], None]) -> list[Finding]:
         return self._surveyed("structure", login_for(first), pause, "not_available")
