@@ -16,7 +16,13 @@ from dr.verification import Finding, InstanceBaseline, ObservedDatabase
 def agreed(
     context: Context, asset: str, site: SiteName, baseline: InstanceBaseline, observed: Sequence[ObservedDatabase]
 ) -> list[Finding]:
-    """Keep what this restore holds, and compare it with the newest of the other site. Raises Unable."""
+    """Keep what this restore holds, and compare it with the newest of the other site.
+
+    Raises Unable where it was not read whole: what is missing then would look like a difference, now and for whoever
+    restores the instant next.
+    """
+    if missing := agreement.unread(baseline.databases, observed):
+        raise Unable(f"{missing} was not read: there is nothing whole to compare with another restore")
     chosen = Chosen.model_validate(context.fact(facts.CHOSEN))
     # A snapshot and a moment are two chains, also where both are of one second.
     chain = chosen.snapshots.get(asset, "moment")

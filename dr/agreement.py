@@ -27,12 +27,23 @@ class Restored(Fact):
     instant: Moment
     hashing: Hashing
     databases: dict[str, dict[str, dict[int, Chunk]]]
-    """database -> table -> chunk. What could not be read is not in it."""
+    """database -> table -> chunk, of everything that was to be read: half a reading is not kept."""
 
 
 def chunks_of(observed: Iterable[ObservedDatabase]) -> dict[str, dict[str, dict[int, Chunk]]]:
     """What of a reading is kept."""
     return {one.name: {key: dict(side.chunks) for key, side in one.tables.items()} for one in observed}
+
+
+def unread(expected: Iterable[str], observed: Iterable[ObservedDatabase]) -> str | None:
+    """The first database or table of a restore that was to be read and was not."""
+    there = {one.name: one for one in observed}
+    for name in expected:
+        if name not in there:
+            return f"database {name}"
+        for table in (*there[name].damaged, *there[name].unread):
+            return f"{name}.{table}"
+    return None
 
 
 def compare(mine: Restored, others: Sequence[Restored]) -> list[Finding]:

@@ -32,13 +32,15 @@ class Side:
     """One snapshot of one database, and what had to be read of it at once."""
 
     session: Session
+    counting: Session
+    """Reads sequences, which know no snapshot, and lets go of them at once."""
     snapshot: Snapshot | None = None
     sequences: dict[str, SequenceState] = field(default_factory=dict)
 
     def open(self) -> datetime:
         """Fix the moment. The server's clock after everything that must belong to it was read."""
         self.snapshot = hold(self.session)
-        self.sequences = schema.sequences(self.session)
+        self.sequences = schema.sequences(self.counting)
         return _now(self.session)
 
     @property
@@ -49,7 +51,7 @@ class Side:
 
 @dataclass
 class Source:
-    """One database of the source, with its two sessions."""
+    """One database of the source, with its two sides."""
 
     login: Login
     types: dict[int, bool]
@@ -78,11 +80,12 @@ class Opened:
 
 
 def enter(stack: ExitStack, login: Login) -> Source:
-    """The two sessions of one database, closed with the stack."""
+    """The sessions of one database, closed with the stack."""
     before = stack.enter_context(connect(login))
     types = chunks.hashable(before)
     after = stack.enter_context(connect(login))
-    return Source(login, types, Side(before), Side(after))
+    counting = stack.enter_context(connect(login))
+    return Source(login, types, Side(before, counting), Side(after, counting))
 
 
 def open_bracket(watcher: Session, sources: dict[str, Source], clock: Clock, say: Callable[[str], None]) -> Opened:

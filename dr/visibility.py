@@ -15,15 +15,25 @@ _ROUND = 1 << 32
 
 @dataclass(frozen=True)
 class Seen:
-    """A `pg_snapshot`: everything below `xmax` had ended, but for those listed."""
+    """A `pg_snapshot`: everything below `xmax` had ended, but for those listed, and everything below `xmin` had.
 
+    A replica lists none, however many were running: it keeps them among the savepoints, which are not shown. Of what
+    lies between the two numbers nothing is known then.
+    """
+
+    xmin: int
     xmax: int
     running: frozenset[int]
 
     @classmethod
     def parse(cls, text: str) -> "Seen":
-        _, xmax, running = text.split(":")
-        return cls(int(xmax), frozenset(int(number) for number in running.split(",") if number))
+        xmin, xmax, running = text.split(":")
+        return cls(int(xmin), int(xmax), frozenset(int(number) for number in running.split(",") if number))
+
+    @property
+    def oldest(self) -> int:
+        """The first that may have been at work."""
+        return min(self.running, default=self.xmin)
 
 
 def widened(number: int, near: int) -> int:
@@ -48,7 +58,8 @@ class Bracket:
         """Whether the transaction with this (32-bit) number wrote inside the bracket.
 
         `perhaps`: older than the first snapshot, and younger than a transaction that was then running. It may be a
-        part (a savepoint) of that one, and those have numbers of their own which no snapshot lists.
+        part (a savepoint) of that one, and those have numbers of their own which no snapshot lists; or, where a replica
+        was looked at, it may be that one.
         """
         if self._before is None or self._at is None:
             return "outside"
@@ -57,4 +68,4 @@ class Bracket:
             return "outside"
         if number >= self._before.xmax or number in self._before.running:
             return "inside"
-        return "perhaps" if any(running < number for running in self._before.running) else "outside"
+        return "perhaps" if number >= self._before.oldest else "outside"

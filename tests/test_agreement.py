@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dr.agreement import Restored, chunks_of, compare
+from dr.agreement import Restored, chunks_of, compare, unread
 from dr.estate import SiteName
 from dr.hashing import Hashing
 from dr.verification import Chunk, ObservedDatabase, TableSide
@@ -82,3 +82,11 @@ def test_what_is_kept_of_a_reading_is_its_chunks() -> None:
     side = TableSide(filenode=1, rows=3, bytes=8192, chunks={0: Chunk(count=3, digest=7)})
     seen = ObservedDatabase(name="app", tables={"public.t": side}, damaged={"public.u": "x"})
     assert chunks_of([seen]) == {"app": {"public.t": {0: Chunk(count=3, digest=7)}}}
+
+
+def test_half_a_reading_is_not_compared() -> None:
+    whole = ObservedDatabase(name="app", tables={})
+    assert unread(["app"], [whole]) is None
+    assert unread(["app", "audit"], [whole]) == "database audit"
+    assert unread(["app"], [whole.model_copy(update={"unread": {"public.t": "a timeout"}})]) == "app.public.t"
+    assert unread(["app"], [whole.model_copy(update={"damaged": {"public.t": "a page"}})]) == "app.public.t"

@@ -227,6 +227,11 @@ def test_writers_are_told_apart() -> None:
     assert Bracket("", "").wrote(115) == "outside"
 
 
+def test_a_replica_does_not_say_who_is_at_work() -> None:
+    bracket = Bracket("100:110:", "112:120:")
+    assert [bracket.wrote(number) for number in (99, 100, 109, 110)] == ["outside", "perhaps", "perhaps", "inside"]
+
+
 @given(some.integers(2**33, 2**40), some.integers(-(2**30), 2**30))
 def test_a_low_half_is_widened_to_the_number_that_it_came_from(near: int, apart: int) -> None:
     assert widened((near + apart) % 2**32, near) == near + apart

@@ -26,6 +26,7 @@ _TRAVELS = (
     "ContentEncoding",
     "ContentLanguage",
     "ContentType",
+    "Expires",
     "Metadata",
     "WebsiteRedirectLocation",
 )

@@ -95,21 +95,31 @@ select c.oid, n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), c.rel
 """
 
 
+_TYPES = """
+with recursive used as (
+    select distinct a.atttypid as oid from pg_attribute a join pg_class c on c.oid = a.attrelid
+      join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'm') and a.attnum > 0 and not a.attisdropped
+       and (n.nspname !~ '^pg_' and n.nspname <> 'information_schema' or c.oid = 'pg_largeobject'::regclass)),
+ bases as (
+    select oid, oid as base from used
+    union all
+    select b.oid, t.typbasetype from bases b join pg_type t on t.oid = b.base where t.typtype = 'd')
+select b.oid, format_type(t.oid, null), t.typname in ('interval', 'citext', '_interval', '_citext')
+  from bases b join pg_type t on t.oid = b.base where t.typtype <> 'd'
+"""
+
+
 def hashable(session: Session) -> dict[int, bool]:
     """Every type that some column has, and whether rows of it can be hashed as they are.
 
     The server is asked for a row of one null each: it looks the hash function up before it looks at the value, and
-    knows best about arrays, ranges, composites and domains. Needs a session outside of any transaction.
+    knows best about arrays, ranges and composites. Of a domain its base is asked: a null cast to the domain itself
+    would be refused by one that takes none, and would call the functions that somebody checks it with. Needs a session
+    outside of any transaction.
     """
     with telling(f"listing the types of {session.info.dbname}"):
-        types = session.execute(
-            "select distinct t.oid, format_type(t.oid, null),"
-            " t.typname in ('interval', 'citext', '_interval', '_citext')"
-            " from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid"
-            " join pg_namespace n on n.oid = c.relnamespace"
-            " where c.relkind in ('r', 'm') and a.attnum > 0 and not a.attisdropped"
-            " and (n.nspname !~ '^pg_' and n.nspname <> 'information_schema' or c.oid = 'pg_largeobject'::regclass)"
-        ).fetchall()
+        types = session.execute(_TYPES).fetchall()
         known: dict[int, bool] = {}
         for oid, name, loose in types:
             try:
@@ -258,16 +268,18 @@ def _reading(session: Session, relation: Relation) -> Iterator[None]:
 def _digest(relation: Relation, hashing: Hashing) -> sql.Composable:
     """The hash of a row, seeded by its place: a row that is deleted and written again elsewhere is a change."""
     if hashing.tier == "canonical":
-        texts = [sql.SQL("t.{}::text").format(sql.Identifier(name)) for name, _ in relation.columns]
-        # A record's text tells null from empty, and where one column ends. Of a digest of 128 bits 64 are enough: the
-        # sum of a chunk has no more.
+        values = [sql.SQL("t.{}").format(sql.Identifier(name)) for name, _ in relation.columns]
+        # A record's text tells null from empty, and where one column ends; and it is made by the types' own output
+        # functions, never by a cast that somebody made. Of a digest of 128 bits 64 are enough: the sum of a chunk has
+        # no more.
         return sql.SQL("('x' || left(md5({} || t.ctid || row({})::text), 16))::bit(64)::bigint").format(
-            sql.Literal(f"{hashing.seed} "), sql.SQL(", ").join(texts)
+            sql.Literal(f"{hashing.seed} "), sql.SQL(", ").join(values)
         )
     row: sql.Composable = sql.SQL("t")
     if any(text for _, text in relation.columns):
         columns = [
-            sql.SQL('t.{}::text collate "C"' if text else "t.{}").format(sql.Identifier(name))
+            # As a record's text, for the same reasons.
+            sql.SQL('row(t.{})::text collate "C"' if text else "t.{}").format(sql.Identifier(name))
             for name, text in relation.columns
         ]
         row = sql.SQL("row({})").format(sql.SQL(", ").join(columns))

@@ -26,6 +26,11 @@ select c.oid, format('%I.%I', n.nspname, c.relname), pg_sequence_last_value(c.oi
  where c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 """
 
+_NAMES = """
+select c.oid, format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind = 'S'
+"""
+
 # Every integer column that a sequence feeds, by ownership or by default; its type's bits; and whether some index leads
 # with it, so that its maximum costs nothing.
 _FED = """
@@ -46,7 +51,11 @@ select distinct d.seq, n.nspname, c.relname, a.attname, format('%I.%I.%I', n.nsp
 
 
 def sequences(session: Session) -> dict[str, SequenceState]:
-    """Where every sequence stands at this moment: one query, quick enough for the inside of a bracket."""
+    """Where every sequence stands at this moment: one query, quick enough for the inside of a bracket.
+
+    To look at one takes the lock of a writer (PostgreSQL, `init_sequence`), which nobody else's `nextval` minds, but
+    everybody who alters it: so the session must not be in a transaction that lasts.
+    """
     with telling(f"reading the sequences of {session.info.dbname}"):
         rows = session.execute(_SEQUENCES).fetchall()
     return {
@@ -63,7 +72,7 @@ def behind(session: Session, known: dict[str, SequenceState]) -> dict[str, Seque
     """
     found = dict(known)
     with telling(f"comparing the sequences of {session.info.dbname} with their columns"):
-        names = {oid: key for oid, key, *_ in session.execute(_SEQUENCES).fetchall()}
+        names: dict[int, str] = dict(session.execute(_NAMES).fetchall())
         for oid, schema, table, column, label, bits, indexed in session.execute(_FED).fetchall():
             state = found.get(names.get(oid, ""))
             if state is None or state.cycles:

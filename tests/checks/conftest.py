@@ -46,6 +46,9 @@ create table "Böse %s"."odd ""name""; --%s
 ☃" ("a ""column"" %s" text, "select" int, "größe ☃" text);
 create sequence tickets increment 10;
 create sequence never_used;
+create domain posint as int not null check (value > 0);
+create table measures (id int primary key, size posint default 1, at interval);
+insert into measures select i, i from generate_series(1, 20) i;
 create type mood as enum ('glad', 'sad');
 create function greet(who text) returns text language sql as $$ select 'hello ' || who $$;
 insert into accounts (name, balance) select 'account ' || i, i * 1.5 from generate_series(1, 60000) i;

@@ -169,6 +169,45 @@ def test_text_hashes_find_what_the_fast_ones_find(source: Source) -> None:
         compared(source, fast)
 
 
+def test_reading_calls_no_function_of_anybody(source: Source) -> None:
+    """Whoever made a type may say how it becomes text: the owner's rights are not lent to him."""
+    with as_owner(source.cluster) as owner:
+        owner.execute("create type odd as (j json)")
+        owner.execute(
+            "create function spoken(odd) returns text language plpgsql as $$ begin raise 'called'; end $$;"
+            "create cast (odd as text) with function spoken(odd);"
+            "create function spoken(int) returns bool language plpgsql as $$ begin raise 'called'; end $$;"
+            "create domain checked as int;"
+            "create table odds (id int, o odd, c checked)"
+        )
+        owner.execute("insert into odds (id, o) values (1, row('{}'))")
+        owner.execute("alter domain checked add check (spoken(value)) not valid")
+    try:
+        for tier in ("fast", "canonical"):
+            tables = source.capture(tier=tier).databases["app"].tables
+            assert tables["public.odds"].after is not None
+            assert tables["public.odds"].after.rows == 1
+    finally:
+        with as_owner(source.cluster) as owner:
+            owner.execute("drop table odds; drop cast (odd as text); drop domain checked; drop function spoken(int)")
+            owner.execute("drop function spoken(odd); drop type odd")
+
+
+def test_whoever_alters_a_sequence_does_not_wait_for_us(source: Source) -> None:
+    held: list[object] = []
+
+    def when_it_stands(text: str) -> None:
+        if "bracket around" in text:
+            with as_owner(source.cluster) as look:
+                held.extend(look.execute("select relation::regclass, mode from pg_locks where relation is not null"))
+                look.execute("set lock_timeout = '5s'")
+                look.execute("alter sequence never_used cache 2")
+                look.execute("alter sequence never_used cache 1")
+
+    source.capture(say=when_it_stands)
+    assert held
+
+
 @pytest.mark.parametrize("tier", ["fast", "canonical"])
 @pytest.mark.parametrize(
     ("before", "after"),

@@ -62,8 +62,8 @@ class RdsLab:
             config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32),
         )
 
-    def until(self, look: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-        """Look until it is so."""
+    def until(self, look: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+        """Look until it is so: only a failure takes long."""
         deadline = time.monotonic() + seconds
         while not (seen := look()):
             if time.monotonic() > deadline:
