@@ -63,7 +63,7 @@ def test_a_quiet_restore_is_proven_to_the_last_row(pair: Pair) -> None:
     findings, coverage = pair.content()
     assert failed(findings) == set()
     assert coverage.exact_fraction == 1.0
-    assert coverage.tables_compared == coverage.tables_expected == 11
+    assert coverage.tables_compared == coverage.tables_expected == 12
     assert {f.subject: f.outcome for f in findings}[f"app.{HOSTILE_KEY}"] == "passed"
     unlogged = next(finding for finding in findings if finding.subject == "app.public.cache")
     assert unlogged.outcome == "not_available"
