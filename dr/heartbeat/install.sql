@@ -48,6 +48,14 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
     select count(*) from gone
 $$
 ----
+-- Wait for the half second: for pg_cron, whose jobs begin anywhere in a second.
+create or replace function firedrill.wait() returns void
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+    select pg_sleep(extract(epoch from
+        date_trunc('second', moment + interval '0.5 s') + interval '0.5 s' - moment)::float8)
+    from clock_timestamp() as moment
+$$
+----
 -- One beat, by the right of whoever owns the table. Nothing is written, and null returned, outside of the middle of a
 -- second, where this second has its beat, and while another session holds the writers' lock.
 create or replace function firedrill.beat(out beat_seq bigint, out beat_at timestamptz, out beat_lineage uuid)
@@ -82,7 +90,7 @@ begin
 end
 $$
 ----
-revoke all on function firedrill.line(), firedrill.prune(interval, int), firedrill.beat() from public
+revoke all on function firedrill.line(), firedrill.prune(interval, int), firedrill.wait(), firedrill.beat() from public
 ----
 {role}
 ----

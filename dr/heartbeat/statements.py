@@ -18,12 +18,15 @@ OLDEST_CRON = (1, 5)
 
 _TEXT = resources.files(__package__).joinpath("install.sql").read_text(encoding="utf-8")
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+# Jobs run as the owner, by whatever search path the owner has: each name and operator says where it is, so that nobody
+# who may create things in that database can put a function of his own in its place.
 # A job begins anywhere in a second, and at the second that the one before has ended: two of them leave no second out.
-_CRON_BEAT = """select pg_sleep(extract(epoch from
- date_trunc('second', moment + interval '0.5 s') + interval '0.5 s' - moment)) from clock_timestamp() as moment;
- select firedrill.beat()"""
+_CRON_BEAT = "select firedrill.wait(); select firedrill.beat()"
 _CRON_LOG = """delete from cron.job_run_details using cron.job
- where job.jobid = job_run_details.jobid and jobname like 'firedrill %' and end_time < now() - interval '1 hour'"""
+ where job.jobid operator(pg_catalog.=) job_run_details.jobid
+ and job.jobname operator(pg_catalog.~~) 'firedrill %'::pg_catalog.text
+ and job_run_details.end_time operator(pg_catalog.<)
+ (pg_catalog.now() operator(pg_catalog.-) '1 hour'::pg_catalog.interval)"""
 
 
 @dataclass(frozen=True)

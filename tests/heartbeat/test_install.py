@@ -82,6 +82,7 @@ def test_installing_twice_changes_nothing_but_the_password(source: Source) -> No
         "update firedrill.lineage set lineage = gen_random_uuid()",
         "select firedrill.prune('0', 1000)",
         "select firedrill.line()",
+        "select firedrill.wait()",
         "create table firedrill.mine ()",
         "create schema mine",
         "create table public.mine ()",
@@ -230,6 +231,50 @@ insert into pg_extension (oid, extname, extowner, extnamespace, extrelocatable, 
 """
 
 
+PLANTED = """
+create role planter;
+grant create on schema public to planter;
+set role planter;
+create function public.pg_sleep(numeric) returns void language plpgsql as $$
+    begin raise exception 'executed as %', current_user; end $$;
+create function public.wait() returns void language plpgsql as $$
+    begin raise exception 'executed as %', current_user; end $$;
+reset role;
+"""
+
+
+def test_what_pg_cron_executes_cannot_be_led_astray(source: Source) -> None:
+    """A job runs as the owner, with whatever search path the owner has: nobody's function is a better match."""
+    with source.cluster.connect("app") as admin, as_owner(source.cluster) as owner:
+        admin.execute(PLANTED)
+        try:
+            for job in ("first", "second"):
+                (given,) = [one.text for one in statements.schedule("app", "postgres") if f", {job}'" in one.text]
+                (_, _, command, _) = owner.execute(f"select * from {_taken_apart(given)}".encode()).fetchone() or ()
+                owner.execute("set search_path = public, pg_catalog")
+                owner.execute(command.encode())
+        finally:
+            admin.execute("drop owned by planter; drop role planter")
+
+
+def _taken_apart(given: str) -> str:
+    """What `cron.schedule_in_database` is given, as a row."""
+    return given.replace("select cron.schedule_in_database(", "(values (", 1) + ") as job"
+
+
+SHADOWS = """
+create role planter;
+grant create on schema public to planter;
+set role planter;
+create function public.now() returns timestamptz language plpgsql as $$
+    begin raise exception 'executed as %', current_user; end $$;
+create function public.same(bigint, bigint) returns boolean language plpgsql as $$
+    begin raise exception 'executed as %', current_user; end $$;
+create operator public.= (leftarg = bigint, rightarg = bigint, function = public.same);
+reset role;
+"""
+
+
 def test_pg_cron_writes_where_it_is_new_enough(source: Source) -> None:
     """What it is told is executed here as it would: the extension itself is not to be had."""
     with source.cluster.connect("postgres") as admin:
@@ -248,9 +293,13 @@ def test_pg_cron_writes_where_it_is_new_enough(source: Source) -> None:
             assert [(schedule, database) for _, schedule, _, database in jobs] == [
                 ("1 seconds", "app"), ("1 seconds", "app"), ("*/10 * * * *", "postgres")
             ]  # fmt: skip
+            admin.execute(SHADOWS)
+            admin.execute("insert into cron.job_run_details select jobid, '2026-01-01' from cron.job")
             with as_owner(source.cluster, "postgres") as owner:
+                owner.execute("set search_path = public, pg_catalog")
                 owner.execute(jobs[2][2].encode())
         finally:
+            admin.execute("drop owned by planter; drop role planter")
             admin.execute("delete from pg_extension where extname = 'pg_cron'")
             admin.execute("drop schema cron cascade")
     with as_owner(source.cluster) as owner, as_owner(source.cluster) as other:
