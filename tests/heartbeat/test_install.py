@@ -165,6 +165,21 @@ def test_a_role_that_may_more_is_refused(source: Source, grant: str, revoke: str
     assert prepare("receipts-db", source.owner, source.login(), SECRET).statements
 
 
+def test_a_role_of_the_applications_is_refused_where_no_heartbeat_is_yet(empty: Source) -> None:
+    """A null among what is ours must not make everything ours."""
+    with as_owner(empty.cluster, "postgres") as owner:
+        owner.execute("create database bare")
+    try:
+        with as_owner(empty.cluster, "bare") as owner:
+            owner.execute("create role app_login login; create table accounts (); grant select on accounts to app_login")
+            with pytest.raises(Refused, match="app_login may do more than write a beat: it owns or may use 1 other"):
+                prepare("receipts-db", empty.owner.to("bare"), empty.login("app_login", dbname="bare"), SECRET)
+    finally:
+        with as_owner(empty.cluster, "postgres") as owner:
+            owner.execute("drop database bare")
+            owner.execute("drop role app_login")
+
+
 @pytest.mark.parametrize("user", ["owner", "Writer", "a b", 'a"b', "x;drop", "", "ä", "a" * 64])
 def test_what_is_no_plain_name_of_its_own_is_refused(empty: Source, user: str) -> None:
     with pytest.raises(Refused):
