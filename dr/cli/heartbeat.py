@@ -61,7 +61,7 @@ def install(
     from dr.harmless import ascii_json
     from dr.heartbeat.install import install as perform
     from dr.heartbeat.install import prepare, record
-    from dr.heartbeat.reach import instance_of, owner_login, sources, writer_login
+    from dr.heartbeat.reach import assert_own, instance_of, owner_login, sources, writer_login
     from dr.preflight import check_certificates
     from dr.quantities import duration
 
@@ -77,6 +77,7 @@ def install(
     cron = {"auto": None, "cron": True, "process": False}[writer]
     instance = instance_of(house, source, "observe")
     owner, role = owner_login(house, source, instance), writer_login(house, source, instance)
+    assert_own(house, source, role)
     prepared = prepare(source.asset, owner, role, source.secret, keep=kept, cron=cron)
     shown = prepared.shown()
     if not as_json:

@@ -33,8 +33,9 @@ select rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrl
        (select count(*) from pg_auth_members where member = pg_roles.oid),
        (select count(*) from pg_shdepend where refclassid = 'pg_authid'::regclass and refobjid = pg_roles.oid
            and not (dbid = (select oid from pg_database where datname = current_database()) and deptype = 'a'
-               and coalesce(objid in (to_regnamespace('firedrill')::oid, to_regprocedure('firedrill.beat()')::oid), false)
-           ))
+               and objid in (
+                   coalesce(to_regnamespace('firedrill')::oid, 0), coalesce(to_regprocedure('firedrill.beat()')::oid, 0)
+               )))
   from pg_roles where rolname = %s
 """
 # Temporary tables and the catalogs apart, which nobody can be kept from.

@@ -85,6 +85,31 @@ def writer(house: House, source: Source) -> Login:
     return writer_login(house, source, instance_of(house, source, "heartbeat"))
 
 
+def assert_own(house: House, source: Source, writer: Login) -> None:
+    """The writer's user is nobody else's: installing gives it another password, and three connections.
+
+    Compared with what the secrets of every database on this instance hold, in each site that the estate lets them be
+    read in. Raises Refused, and Unable where a secret cannot be read.
+    """
+    sites = house.estate.sites
+    asked = [
+        pair
+        for application in house.estate.applications.values()
+        for database in application.databases.values()
+        if database.instance == source.database.instance
+        for pair in (
+            (sites.primary.region, database.owner_secret),
+            *((site.region, database.app_secret) for site in (sites.primary, sites.recovery) if site.scratch),
+        )
+    ]
+    for region, name in dict.fromkeys(asked):
+        if secrets.read(house.aws, region, name).username == writer.user:
+            raise Refused(
+                f"{source.asset}: {writer.user} is the user of secret {name} in {region}",
+                hint=f"put another user into secret {source.secret}; installing creates it",
+            )
+
+
 def _login(house: House, source: Source, instance: rds.Instance, secret: secrets.Secret) -> Login:
     dbname = source.database.database or instance.database or "postgres"
     return login_to(house.connection, house.estate, instance, secret.username, secret.password, dbname)

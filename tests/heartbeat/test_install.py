@@ -171,7 +171,9 @@ def test_a_role_of_the_applications_is_refused_where_no_heartbeat_is_yet(empty: 
         owner.execute("create database bare")
     try:
         with as_owner(empty.cluster, "bare") as owner:
-            owner.execute("create role app_login login; create table accounts (); grant select on accounts to app_login")
+            owner.execute(
+                "create role app_login login; create table accounts (); grant select on accounts to app_login"
+            )
             with pytest.raises(Refused, match="app_login may do more than write a beat: it owns or may use 1 other"):
                 prepare("receipts-db", empty.owner.to("bare"), empty.login("app_login", dbname="bare"), SECRET)
     finally:

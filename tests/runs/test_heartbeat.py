@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from dr.beats import read_object
 from dr.errors import ExitCode
 from dr.lab.receipts import workload_process
-from tests.conftest import Lab
+from tests.conftest import Lab, write_estate
+from tests.people import ESTATE
 from tests.runs.conftest import Runner, soon
 
 ASSET = "receipts-db"
@@ -43,6 +45,18 @@ def test_production_is_changed_on_purpose_only(runner: Runner) -> None:
     intended, recorded = [one for one in runner.house.store.names("heartbeats/") if one not in before]
     assert (intended[-14:], recorded[-10:]) == ("-intended.json", "-done.json")
     assert json.loads(runner.house.store.read(recorded))["statements"] == done["statements"]
+
+
+@pytest.mark.parametrize("secret", ["receipts/app", "receipts/owner"])
+def test_nobody_elses_user_becomes_the_writer(runner: Runner, tmp_path: Path, secret: str) -> None:
+    """Not the application's, whatever its user may: it would lose its password."""
+    text = ESTATE.read_text()
+    assert text.count("heartbeat_secret: receipts/heartbeat") == 1
+    estate = write_estate(tmp_path, text.replace("receipts/heartbeat", secret), roles=False)
+    done = runner.lab.owners.dr("heartbeat", "install", ASSET, "--dry-run", DR_ESTATE=str(estate))
+    assert done.returncode == ExitCode.REFUSED, done.stdout
+    assert f"is the user of secret {secret} in eu-" in done.stderr
+    assert done.stdout == ""
 
 
 def test_it_is_written_until_somebody_stops_it_and_reaches_the_other_region(runner: Runner, silent: Lab) -> None:
