@@ -2,6 +2,7 @@
 
     statements.py   what installing executes, word by word. Pure
     install.sql     the table, and the functions by which a beat is written and old ones go
+    ours.py         whether what stands in the database is ours alone
     reach.py        names and secrets of the estate in, a login to a source out
     install.py      look, execute, record, prove
     writer.py       one database: connect, hold the writers' lock, beat, and again after whatever happens

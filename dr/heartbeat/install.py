@@ -13,6 +13,7 @@ from dr.aws import rds
 from dr.drill import TOOL, House
 from dr.errors import Refused
 from dr.heartbeat import statements
+from dr.heartbeat.ours import assert_ours
 from dr.heartbeat.statements import Statement
 from dr.postgres import Login, Session, connect, databases
 from dr.recovery import stamp
@@ -71,8 +72,8 @@ def prepare(
     """Look at a source, and bind what installing will execute. Changes nothing.
 
     `secret`: the name of the writer's. `cron`: whether pg_cron is to write; None: where the instance offers it. Raises
-    Refused for a table that is no heartbeat's, for a role that may more than beat, and where pg_cron is asked for and
-    not offered.
+    Refused for a schema that others have a part in, for a table that is no heartbeat's, for a role that may more than
+    beat, and where pg_cron is asked for and not offered.
     """
     if keep < LEAST_KEPT:
         minutes = LEAST_KEPT.total_seconds() / 60
@@ -81,7 +82,7 @@ def prepare(
     if writer.user == owner.user:
         raise Refused(f"{asset}: secret {secret} is the owner's", hint="the writer needs a role of its own")
     with connect(owner) as session:
-        exists = _fit(session, asset, writer.user, secret)
+        exists, standing = _fit(session, asset, writer.user, secret)
         password = writer.password.get_secret_value()
         verifier = session.pgconn.encrypt_password(password.encode(), writer.user.encode(), b"scram-sha-256").decode()
         names = databases(session)
@@ -95,7 +96,7 @@ def prepare(
         asset=asset,
         owner=owner,
         writer=writer,
-        statements=statements.statements(writer.user, verifier, secret, keep=keep, exists=exists),
+        statements=statements.statements(writer.user, verifier, secret, keep=keep, exists=exists, standing=standing),
         cron=home,
         schedule=statements.schedule(owner.dbname, home) if home else (),
     )
@@ -104,15 +105,27 @@ def prepare(
 def install(prepared: Prepared) -> int:
     """Execute what was prepared, and prove that the writer can write. Raises Unable.
 
+    Whose the schema is is looked at again around each statement, because time has passed and others may have been
+    there: raises Refused then, and nothing was done.
+
     Returns how many tables and views of the database the writer may also use, because everybody may.
     """
     with connect(prepared.owner, readonly=False, statement_timeout=SECONDS) as session:
-        _execute(session, prepared.asset, prepared.statements)
+        with telling(f"{prepared.asset}: installing the heartbeat"), session.transaction():
+            for one in prepared.statements:
+                assert_ours(session, prepared.asset)
+                session.execute(one.text.encode())
+            assert_ours(session, prepared.asset)
         with telling(f"looking at what {prepared.writer.user} may do"):
             (everybodys,) = session.execute(_PUBLIC, {"user": prepared.writer.user}).fetchone() or (0,)
     if prepared.cron:
-        with connect(prepared.owner.to(prepared.cron), readonly=False, statement_timeout=SECONDS) as session:
-            _execute(session, prepared.asset, prepared.schedule)
+        with (
+            connect(prepared.owner.to(prepared.cron), readonly=False, statement_timeout=SECONDS) as session,
+            telling(f"{prepared.asset}: scheduling the heartbeat"),
+            session.transaction(),
+        ):
+            for one in prepared.schedule:
+                session.execute(one.text.encode())
     with (
         connect(prepared.writer, readonly=False, statement_timeout=SECONDS) as session,
         telling(f"beating as {prepared.writer.user}"),
@@ -140,14 +153,9 @@ def record(house: House, prepared: Prepared, instance: rds.Instance, state: Lite
     house.store.create(f"heartbeats/{prepared.asset}/{moment}-{state}.json", json.dumps(told, indent=1).encode())
 
 
-def _execute(session: Session, asset: str, given: tuple[Statement, ...]) -> None:
-    with telling(f"{asset}: installing the heartbeat"), session.transaction():
-        for one in given:
-            session.execute(one.text.encode())
-
-
-def _fit(session: Session, asset: str, user: str, secret: str) -> bool:
-    """Whether the role is there. Raises Refused for what stands in the way."""
+def _fit(session: Session, asset: str, user: str, secret: str) -> tuple[bool, bool]:
+    """Whether the role is there, and whether the table is. Raises Refused for what stands in the way."""
+    assert_ours(session, asset)
     with telling(f"{asset}: looking for a heartbeat"):
         columns = session.execute(_COLUMNS).fetchall()
         role = session.execute(_ROLE, (user,)).fetchone()
@@ -157,7 +165,7 @@ def _fit(session: Session, asset: str, user: str, secret: str) -> bool:
             hint=f"its columns should be {', '.join(f'{name} {kind}' for name, kind in statements.FORM)}, all not null",
         )
     if role is None:
-        return False
+        return False, bool(columns)
     privileged, memberships, others = role
     more = [
         what
@@ -173,7 +181,7 @@ def _fit(session: Session, asset: str, user: str, secret: str) -> bool:
             f"{asset}: role {user} may do more than write a beat: {'; '.join(more)}",
             hint=f"put another user into secret {secret}; installing creates it",
         )
-    return True
+    return True, bool(columns)
 
 
 def _cron(owner: Login, names: list[str]) -> str | None:

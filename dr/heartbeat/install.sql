@@ -15,6 +15,29 @@ create table if not exists firedrill.lineage (
     since timestamptz not null default clock_timestamp()
 )
 ----
+-- From here to the end of the transaction nobody else can put a trigger on them.
+lock table firedrill.heartbeat, firedrill.lineage in share row exclusive mode
+----
+revoke all on schema firedrill from public
+----
+revoke all on table firedrill.heartbeat, firedrill.lineage from public
+----
+-- And never after it: what a trigger does there is done by the right of their owner, who may have given others rights
+-- on every new table.
+do $$
+declare
+    granted record;
+begin
+    for granted in
+        select distinct oid::regclass as relation, grantee::regrole as role
+          from pg_class, aclexplode(relacl)
+         where oid in ('firedrill.heartbeat'::regclass, 'firedrill.lineage'::regclass) and grantee not in (0, relowner)
+    loop
+        execute format('revoke {rights} on table %s from %s cascade', granted.relation, granted.role);
+    end loop;
+end
+$$
+----
 alter table firedrill.lineage add column if not exists drawn_for text
 ----
 insert into firedrill.lineage default values on conflict do nothing

@@ -37,14 +37,21 @@ class Statement:
     shown: str
 
 
-def statements(user: str, verifier: str, secret: str, *, keep: timedelta, exists: bool) -> tuple[Statement, ...]:
-    """Everything that the database itself gets. `exists`: the role is there, and is only given its limits again."""
+def statements(
+    user: str, verifier: str, secret: str, *, keep: timedelta, exists: bool, standing: bool
+) -> tuple[Statement, ...]:
+    """Everything that the database itself gets.
+
+    `exists`: the role is there, and is only given its limits again. `standing`: the table is there; what its owner has
+    granted of its rows stays then, because somebody else may write it already.
+    """
     assert_role(user)
     role = (
         f"{'alter' if exists else 'create'} role {user} login noinherit connection limit {CONNECTIONS} "
         "password '{password}'"
     )
     given = {"user": user, "lock": str(LOCK), "keep": f"{int(keep.total_seconds())} seconds"}
+    given["rights"] = "trigger, references, truncate" if standing else "all"
     found = []
     for part in _TEXT.split("\n----\n"):
         text = part.strip().replace("{role}", role)
