@@ -9,6 +9,7 @@ very instant, or by the heartbeat object that was replicated. Without either, no
 from datetime import datetime, timedelta
 
 from dr.beats import Expected, bounded_by, bracketed
+from dr.errors import Unable
 from dr.postgres import Login, Session, connect
 from dr.recovery import stamp
 from dr.telling import telling
@@ -19,22 +20,45 @@ FRESH = timedelta(seconds=1.5)
 LOOKED_BACK = 1000
 
 
+# Asked of the catalogs, because a name in a schema that may not be entered is an error.
+_PLAIN = """
+select relkind = 'r' and relowner = nspowner and 3 = (
+    select count(*) from pg_attribute where attrelid = pg_class.oid and (attname::text, atttypid) in (
+        ('seq', 'bigint'::regtype), ('at', 'timestamptz'::regtype), ('lineage', 'uuid'::regtype)))
+  from pg_class join pg_namespace on relnamespace = pg_namespace.oid
+ where nspname = 'firedrill' and relname = 'heartbeat'
+"""
+
+
 def observe(session: Session, moment: datetime) -> HeartbeatWindow:
-    """What this session sees of the heartbeat around a moment: the same function for the source and a restore."""
+    """What this session sees of the heartbeat around a moment: the same function for the source and a restore.
+
+    Read is a plain table of the schema's owner, with columns of the server's own types, and nothing else: behind a
+    view, or a type with casts of its own, may be functions that would run with this session's right. Raises Unable for
+    those, and where policies would be asked (`row_security` is off).
+    """
     with telling(f"reading the heartbeat of {session.info.dbname}"):
-        row = session.execute("select to_regclass('firedrill.heartbeat') is not null").fetchone()
-        if row is None or not row[0]:
+        row = session.execute(_PLAIN).fetchone()
+        if row is None:
             return HeartbeatWindow(present=False)
+        if not row[0]:
+            raise Unable(
+                f"firedrill.heartbeat of {session.info.dbname} is no heartbeat's table, and is not read",
+                hint="one is an ordinary table of the schema's owner, with seq bigint, at timestamptz, lineage uuid; "
+                "find out who made this one",
+            )
         asked = {"moment": moment, "back": LOOKED_BACK}
         newest = session.execute(
-            "select seq, at, lineage::text from firedrill.heartbeat where at <= %(moment)s order by seq desc limit 1",
+            "select seq, at, lineage::text from only firedrill.heartbeat where at <= %(moment)s"
+            " order by seq desc limit 1",
             asked,
         ).fetchone()
         following = session.execute(
-            "select seq, at, lineage::text from firedrill.heartbeat where at > %(moment)s order by seq limit 1", asked
+            "select seq, at, lineage::text from only firedrill.heartbeat where at > %(moment)s order by seq limit 1",
+            asked,
         ).fetchone()
         recent = session.execute(
-            "select seq, lineage::text from firedrill.heartbeat where at <= %(moment)s"
+            "select seq, lineage::text from only firedrill.heartbeat where at <= %(moment)s"
             " order by seq desc limit %(back)s",
             asked,
         ).fetchall()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dr.beats import Expected, HeartbeatObject, bounded_by, bracketed, newest_of, object_of, read_object
 from dr.checks import heartbeat
 from dr.checks.heartbeat import judge
+from dr.errors import Unable
 from dr.postgres import connect
 from dr.verification import Heartbeat, HeartbeatWindow
 from tests.checks.conftest import Source, as_owner
@@ -213,3 +214,46 @@ def test_a_real_table(source: Source) -> None:
     assert seen.first_after.seq == 11
     assert seen.gaps == (5,)
     assert seen.lineages == (LINE,)
+
+
+TRAP = """
+create function trap() returns bigint language plpgsql as $$
+    begin raise exception 'executed as %', current_user; end $$;
+"""
+FORM = "seq bigint, at timestamptz, lsn pg_lsn, lineage uuid"
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "create view firedrill.heartbeat as select trap() as seq, now() as at, null::uuid as lineage",
+        f"create table firedrill.heartbeat ({FORM}) partition by list (seq)",
+        f"grant all on schema firedrill to reader; set role reader; create table firedrill.heartbeat ({FORM})",
+        "create type late as enum ('x'); create table firedrill.heartbeat (seq bigint, at late, lineage uuid)",
+        f"set role owner; create table firedrill.heartbeat ({FORM}); create policy p on firedrill.heartbeat using"
+        " (trap() > 0); alter table firedrill.heartbeat enable row level security, force row level security",
+    ],
+)
+def test_what_only_has_its_name_is_not_read(source: Source, planted: str) -> None:
+    """Whoever may create a schema could have his own functions executed by the owner, at each backup."""
+    with source.cluster.connect("audit") as admin:
+        admin.execute("create schema firedrill authorization owner; set role owner")
+        try:
+            admin.execute(f"{TRAP} reset role; {planted}".encode())
+            with (
+                connect(source.login("audit")) as session,
+                pytest.raises(Unable, match=r"no heartbeat's table|row-level security"),
+            ):
+                heartbeat.observe(session, T)
+        finally:
+            admin.execute("reset role; drop schema firedrill cascade; drop function trap; drop type if exists late")
+
+
+def test_a_schema_that_may_not_be_entered_stops_nobody(source: Source) -> None:
+    with source.cluster.connect("audit") as admin:
+        admin.execute("create schema firedrill authorization reader")
+        try:
+            with connect(source.login("audit")) as session:
+                assert heartbeat.observe(session, T) == ABSENT
+        finally:
+            admin.execute("drop schema firedrill")
