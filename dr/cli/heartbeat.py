@@ -1,6 +1,7 @@
 """`dr heartbeat`: install the heartbeat in a database, and write it."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ def command() -> None:
 
     \b
       dr heartbeat install receipts-db --dry-run      every statement, and nothing done
-      dr heartbeat install receipts-db                the table, its functions, and a role that can only beat
+      dr heartbeat install receipts-db                the table, its functions, and a role to call one
       dr heartbeat run                                the writer, where pg_cron is not
     """
 
@@ -36,7 +37,7 @@ def command() -> None:
 def install(
     asset: str, dry_run: bool, change_production: bool, writer: str, keep: str, estate_file: Path, as_json: bool
 ) -> None:
-    """Make the heartbeat's table in ASSET's database, and a role that can do nothing but write a beat.
+    """Make the heartbeat's table in ASSET's database, and a role that is granted one function: to write a beat.
 
     \b
     Before: put the role's name and password into a secret of the primary site, and name it in the estate:
@@ -48,8 +49,10 @@ def install(
     transaction as the owner; a lock is waited for ten seconds at most. Doing it again changes nothing, but for the
     role's password, which becomes the secret's. What was done stands in the control store, below `heartbeats/`.
 
-    The role logs in, three times at once, and may execute one function. What everybody may do it may do as well: where
-    tables are granted to PUBLIC, their number is told.
+    The role logs in, three times at once, and is granted one function. What everybody may do it may do as well: connect
+    to other databases, make temporary tables, before PostgreSQL 15 create things in schema public, and use what is
+    granted to PUBLIC. How many tables of this database that are, and functions that run by their owner's right, is
+    told. A schema firedrill that others have a part in is refused, and nobody else may put a trigger on its tables.
 
     \b
     Example:
@@ -101,11 +104,14 @@ def install(
     everybodys = perform(prepared)
     record(house, prepared, instance, "done")
     if as_json:
-        done = {"executed": True, "writer": _who(prepared.cron), "usable_by_everybody": everybodys}
+        done = {"executed": True, "writer": _who(prepared.cron), "usable_by_everybody": asdict(everybodys)}
         click.echo(ascii_json(done | {"statements": shown}))
     progress(f"{source.asset}: installed; {prepared.writer.user} logged in and called firedrill.beat()")
-    if everybodys:
-        progress(f"{everybodys} tables are granted to PUBLIC, and so to {prepared.writer.user} as well")
+    if everybodys.tables or everybodys.functions:
+        progress(
+            f"{everybodys.tables} tables, and {everybodys.functions} functions that run by their owner's right, are "
+            f"granted to PUBLIC, and so to {prepared.writer.user} as well"
+        )
     progress(
         f"pg_cron writes from now on, scheduled in database {prepared.cron}"
         if prepared.cron

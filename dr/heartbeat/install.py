@@ -41,11 +41,25 @@ select rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrl
 """
 # Temporary tables and the catalogs apart, which nobody can be kept from.
 _PUBLIC = """
-select count(*) from pg_class where relkind in ('r', 'p', 'v', 'm', 'f') and relpersistence <> 't'
-   and relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast')
-   and has_table_privilege(%(user)s, oid, 'select, insert, update, delete')
-   and has_schema_privilege(%(user)s, relnamespace, 'usage')
+select (select count(*) from pg_class where relkind in ('r', 'p', 'v', 'm', 'f') and relpersistence <> 't'
+           and relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'pg_toast')
+           and has_table_privilege(%(user)s, oid, 'select, insert, update, delete')
+           and has_schema_privilege(%(user)s, relnamespace, 'usage')),
+       (select count(*) from pg_proc where prosecdef
+           and pronamespace::regnamespace::text not in ('pg_catalog', 'information_schema', 'firedrill')
+           and has_function_privilege(%(user)s, oid, 'execute')
+           and has_schema_privilege(%(user)s, pronamespace, 'usage'))
 """
+
+
+@dataclass(frozen=True)
+class Everybodys:
+    """What the writer may do in its database because everybody may: nothing of it is granted to its role."""
+
+    tables: int
+    """And views, that it may read or write."""
+    functions: int
+    """That do what they do by their owner's right."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +116,11 @@ def prepare(
     )
 
 
-def install(prepared: Prepared) -> int:
+def install(prepared: Prepared) -> Everybodys:
     """Execute what was prepared, and prove that the writer can write. Raises Unable.
 
     Whose the schema is is looked at again around each statement, because time has passed and others may have been
     there: raises Refused then, and nothing was done.
-
-    Returns how many tables and views of the database the writer may also use, because everybody may.
     """
     with connect(prepared.owner, readonly=False, statement_timeout=SECONDS) as session:
         with telling(f"{prepared.asset}: installing the heartbeat"), session.transaction():
@@ -117,7 +129,7 @@ def install(prepared: Prepared) -> int:
                 session.execute(one.text.encode())
             assert_ours(session, prepared.asset)
         with telling(f"looking at what {prepared.writer.user} may do"):
-            (everybodys,) = session.execute(_PUBLIC, {"user": prepared.writer.user}).fetchone() or (0,)
+            tables, functions = session.execute(_PUBLIC, {"user": prepared.writer.user}).fetchone() or (0, 0)
     if prepared.cron:
         with (
             connect(prepared.owner.to(prepared.cron), readonly=False, statement_timeout=SECONDS) as session,
@@ -131,7 +143,7 @@ def install(prepared: Prepared) -> int:
         telling(f"beating as {prepared.writer.user}"),
     ):
         session.execute("select firedrill.beat()")
-    return int(everybodys)
+    return Everybodys(tables, functions)
 
 
 def record(house: House, prepared: Prepared, instance: rds.Instance, state: Literal["intended", "done"]) -> None:

@@ -48,6 +48,9 @@ def empty() -> Iterator[Source]:
         with as_owner(cluster) as owner:
             owner.execute("create table accounts (id int primary key)")
             owner.execute("create table notices (id int); grant select on notices to public")
+            owner.execute("create function lifted() returns int security definer language sql as 'select 1'")
+            owner.execute("create function kept() returns int security definer language sql as 'select 1'")
+            owner.execute("revoke all on function kept() from public")
         yield Source(cluster, home)
     finally:
         cluster.stop("immediate")

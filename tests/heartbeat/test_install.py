@@ -1,4 +1,4 @@
-"""The heartbeat is installed by a plan that can be read, again and again, and its role can do nothing else."""
+"""The heartbeat is installed by a plan that can be read, again and again, and its role is granted nothing else."""
 
 import json
 from datetime import timedelta
@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from dr.errors import Refused
 from dr.heartbeat import statements
-from dr.heartbeat.install import install, prepare
+from dr.heartbeat.install import Everybodys, install, prepare
 from dr.lab.receipts import heartbeat as labs
 from dr.lab.receipts import seed
 from tests.checks.conftest import as_owner
@@ -65,7 +65,7 @@ def test_installing_twice_changes_nothing_but_the_password(source: Source) -> No
 
     before = state()
     changed = prepare("receipts-db", source.owner, source.login(password="another"), SECRET)
-    assert install(changed) == 1  # notices, which everybody may read
+    assert install(changed) == Everybodys(tables=1, functions=1)  # notices and lifted()
     assert state() == before
     install(prepare("receipts-db", source.owner, source.login(), SECRET))
     as_writer(source).close()
@@ -94,7 +94,7 @@ def test_installing_twice_changes_nothing_but_the_password(source: Source) -> No
         "select pg_ls_dir('.')",
     ],
 )
-def test_the_writer_can_do_nothing_else(source: Source, forbidden: str) -> None:
+def test_the_writer_is_granted_nothing_else(source: Source, forbidden: str) -> None:
     with as_writer(source) as writer, pytest.raises(psycopg.errors.InsufficientPrivilege):
         writer.execute(forbidden.encode())
 
