@@ -9,7 +9,9 @@
     running.py      all of them side by side, and the object in the buckets once a minute
 
 **Who writes.** One session at a time, by an advisory lock that dies with it; the table's own key would catch a second
-writer even then. A writer that is paused loses its session, and so the lock, after ten seconds.
+writer even then. Any role of that database could hold that lock and silence the beats: `statements.py` says why it is
+one all the same, and whoever waits for it says so. A writer that is paused loses its session, and so the lock, after
+ten seconds.
 
 **Which line.** `lineage` says which *primary* wrote a beat. It is drawn at random and stored in the table, together
 with the system identifier and the timeline that it was drawn for. A restart, a crash and a failover within Multi-AZ

@@ -8,7 +8,12 @@ from importlib import resources
 from dr.errors import Refused
 
 LOCK = 0x66697265
-"""The writers' advisory lock: whoever holds it writes, and nobody else."""
+"""The writers' advisory lock: whoever holds it writes, and nobody else.
+
+Any role of the database may hold an advisory lock, and so keep beats from being written, though it can write none. A
+row's lock would be out of others' reach, but ends with its transaction: then a process and jobs of pg_cron would write
+by turns, and neither could say that it is the one that writes.
+"""
 FORM = (("seq", "bigint"), ("at", "timestamp with time zone"), ("lsn", "pg_lsn"), ("lineage", "uuid"))
 """The columns of `firedrill.heartbeat`, none of them null."""
 CONNECTIONS = 3

@@ -80,7 +80,10 @@ class Writer:
         """One beat. Raises Unable when another session writes, or when none could be written."""
         with self._entered():
             if not self._locked():
-                raise Unable(f"{self.asset}: another session writes the heartbeat")
+                raise Unable(
+                    f"{self.asset}: another session writes the heartbeat",
+                    hint=f"pg_locks tells which: it holds the advisory lock {LOCK}",
+                )
             for _ in range(ATTEMPTS_ONCE):
                 self._beat()
                 if self.newest is not None:

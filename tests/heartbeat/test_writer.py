@@ -161,8 +161,11 @@ def test_one_beat_is_enough_to_see_that_it_works(source: Source) -> None:
     assert window(source).newest_until == beat
     with beating(source) as other:
         other.more(1)
-        with pytest.raises(Unable, match="another session writes"):
+        with pytest.raises(Unable, match="another session writes") as told:
             once.once()
+        with as_owner(source.cluster) as owner:
+            held = owner.execute("select distinct objid::bigint from pg_locks where locktype = 'advisory'").fetchall()
+    assert [f"the advisory lock {lock}" in str(told.value) for (lock,) in held] == [True]
 
 
 @pytest.mark.soak(10)
