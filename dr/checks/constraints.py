@@ -88,21 +88,25 @@ def _database(visit: Visit, known: DatabaseBaseline | None) -> list[Finding]:
     found: list[Finding] = []
     for one in visit.each(pieces, look):
         table = next((p for p in pieces if p.kind == "rows" and one.subject == f"{visit.name}.{p.subject}"), None)
-        # Where one condition cannot be evaluated, the others of its table still can.
-        found += (
-            visit.each(declared.each_of(visit.session, table), look) if table and one.outcome == "errored" else [one]
-        )
+        if table and one.outcome == "errored":
+            # Where one condition cannot be evaluated, the others of its table still can.
+            single = declared.each_of(visit.session, table)
+            pieces = [*(p for p in pieces if p is not table), *single]
+            found += visit.each(single, look)
+        else:
+            found.append(one)
     found += [visit.finding("failed", label, "valid", mark.strip()) for label, mark, of_catalog in rows if of_catalog]
     seen = sum(counted.values())
     if not seen and all(one.outcome == "not_available" for one in found):
         reason = "this role may read none of the rows" if found else _why_nothing(len(pieces), known)
         if reason:
             return [visit.finding("not_available", detail=reason), *found]
-    told = f"{len(pieces)} promises kept by their rows, {seen} of them looked at"
+    asked = visit.answered(pieces, found)
+    told = f"{len(asked)} of {len(pieces)} promises held against their rows, {seen} of those looked at"
     flags = [(label, mark) for label, mark, of_catalog in rows if not of_catalog]
     left = [f"not asked, because more than the row decides: {_named(fickle)}"] if fickle else []
     detail = "; ".join([*left, *_not_enforced(flags, known)])
-    return [visit.summary(found, "every row keeps what its schema promises", told, detail), *found]
+    return [visit.summary(found, "every row keeps what its schema promises", told, detail, pieces), *found]
 
 
 def _why_nothing(promises: int, known: DatabaseBaseline | None) -> str:

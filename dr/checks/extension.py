@@ -52,6 +52,7 @@ def functions(session: Session, name: str) -> dict[str, list[str]]:
             " join pg_extension e on e.oid = d.refobjid where d.classid = 'pg_proc'::regclass and d.deptype = 'e'"
             " and d.refclassid = 'pg_extension'::regclass and e.extname = %s"
             " and p.proargtypes[0] = 'regclass'::regtype and has_function_privilege(p.oid, 'execute')"
+            " and has_schema_privilege(p.pronamespace, 'usage')"
             " order by p.pronargs",
             (name,),
         ).fetchall()

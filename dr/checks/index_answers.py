@@ -92,7 +92,8 @@ def _database(visit: Visit, seed: int, known: DatabaseBaseline | None) -> list[F
             return [visit.finding("not_available", detail=reason), *found]
     told = f"{len(looked_up)} of {every[0]} indexes asked, for {sum(looked_up.values())} rows"
     others = "" if asked else "all are of kinds that `structure` compares with their tables; so they were at the source"
-    return [visit.summary(found, "every index finds its rows", told, others or f"rows drawn by seed {seed}"), *found]
+    drawn = others or f"rows drawn by seed {seed}"
+    return [visit.summary(found, "every index finds its rows", told, drawn, pieces), *found]
 
 
 def _amcheck(session: Session) -> bool:

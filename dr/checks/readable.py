@@ -16,13 +16,11 @@ from collections.abc import Callable, Sequence
 from psycopg import sql
 
 from dr.checks import catalogs
-from dr.checks.survey import Piece, Survey, Visit
+from dr.checks.survey import FIRST_OF_USERS, Piece, Survey, Visit
 from dr.postgres import Login, Session
 from dr.verification import Finding
 
 CHECK = "readable"
-FIRST_OF_USERS = 16384
-"""Object ids below this are PostgreSQL's own (FirstNormalObjectId in access/transam.h)."""
 
 _RELATIONS = """
 select c.oid, n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), c.relkind, c.relisshared,
@@ -71,16 +69,21 @@ def _database(visit: Visit) -> list[Finding]:
     references = catalogs.references(visit.session)
     found += visit.each(references, look)
     definitions = catalogs.definitions(FIRST_OF_USERS)
+    followed = [*references, *definitions]
     for one in visit.each(definitions, look):
         # Some definition of a kind cannot be had: which?
         (kind,) = [piece for piece in definitions if one.subject == f"{visit.name}.{piece.subject}"]
-        found += visit.each(catalogs.each_definition(visit.session, kind, FIRST_OF_USERS), look) or [one]
+        single = catalogs.each_definition(visit.session, kind, FIRST_OF_USERS)
+        followed += single
+        found += visit.each(single, look) or [one]
     if not sum(counted.get(one.subject, 0) for one in tables):
         return [visit.finding("errored", detail="nothing was read: not a row of any relation"), *found]
-    told = f"{len(tables)} relations read, {len(references)} kinds of references and every definition followed"
+    wanted = tables + [Piece(row[3], row[0]) for row in closed if _own(row)]
+    told = f"{len(visit.answered(wanted, found))} of {len(wanted)} relations read"
+    told += f", {len(visit.answered(followed, found))} of {len(followed)} kinds of references and definitions followed"
     hidden = ", ".join(row[2] for row in closed if not _own(row))
     detail = f"kept from this role: {hidden}" if hidden else ""
-    return [visit.summary(found, "everything can be read and leads somewhere", told, detail), *found]
+    return [visit.summary(found, "everything can be read and leads somewhere", told, detail, wanted), *found]
 
 
 def _own(row: Sequence[object]) -> bool:

@@ -88,8 +88,11 @@ def _database(visit: Visit) -> list[Finding]:
     if not heaps or not indexes:
         return [visit.finding("errored", detail="nothing was checked: no tables or no indexes were found"), *found]
     left = _left([one for one in pieces if one not in indexes and one.kind not in (*HEAPS, SEQUENCE)])
-    told = f"{len(heaps)} tables and {len(indexes)} indexes checked"
-    return [visit.summary(found, "every table and index sound", told, left), *found]
+    told = " and ".join(
+        f"{len(visit.answered(some, found))} of {len(some)} {kind}"
+        for kind, some in (("tables", heaps), ("indexes checked", indexes))
+    )
+    return [visit.summary(found, "every table and index sound", told, left, [*heaps, *indexes]), *found]
 
 
 def _ask_index(schema: sql.Composable, function: str, arguments: Sequence[str]) -> Look:

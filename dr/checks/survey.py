@@ -28,6 +28,8 @@ AT_ONCE = 80
 """Pieces that one statement looks at."""
 TIMEOUT = 3600.0
 """Seconds for one statement. A piece that takes longer is one that nothing can be told about."""
+FIRST_OF_USERS = 16384
+"""Object ids below this are PostgreSQL's own (FirstNormalObjectId in access/transam.h)."""
 _RESTART = 60.0
 """Seconds to wait for a server that went down over a piece."""
 
@@ -183,13 +185,35 @@ class Visit:
 
         return look
 
-    def summary(self, found: Sequence[Finding], expected: str, told: str, detail: str = "") -> Finding:
-        """The finding about the database as a whole, beside those about its pieces."""
+    def answered(self, pieces: Sequence[Piece], found: Sequence[Finding]) -> list[Piece]:
+        """Those of the pieces that could be asked: neither refused to this role nor in error."""
+        untold = {one.subject for one in found if one.outcome in ("not_available", "errored")}
+        return [one for one in pieces if f"{self.name}.{one.subject}" not in untold]
+
+    def summary(
+        self,
+        found: Sequence[Finding],
+        expected: str,
+        told: str,
+        detail: str = "",
+        pieces: Sequence[Piece] = (),
+    ) -> Finding:
+        """The finding about the database as a whole, beside those about its pieces.
+
+        Where users have made some of the `pieces` and none of those answered, the rest proves nothing about theirs.
+        """
         bad = sum(one.outcome == "failed" for one in found)
         unknown = sum(one.outcome == "errored" for one in found)
         told += f", {bad} wrong" if bad else ""
         told += f", nothing can be told about {unknown}" if unknown else ""
-        return self.finding("failed" if bad else "passed", "", expected, told, detail)
+        own = [one for one in pieces if one.oid >= FIRST_OF_USERS] or pieces
+        outcome: Outcome = "failed" if bad else "passed"
+        if pieces and not bad and not self.answered(own, found):
+            outcome, detail = (
+                "not_available",
+                "; ".join(["nothing that users made could be asked", *filter(None, [detail])]),
+            )
+        return self.finding(outcome, "", expected, told, detail)
 
     def problem(self, piece: Piece, problem: psycopg.Error) -> Finding:
         """What an error means: damage, a right that is missing, or that nothing can be told."""

@@ -61,8 +61,8 @@ def _database(visit: Visit) -> list[Finding]:
     if not mapped:
         # Every database has some: its catalogs were frozen when the cluster was made.
         return [visit.finding("errored", detail=f"nothing was checked: none of {len(rows)} tables has a map")]
-    told = f"{len(mapped)} of {len(rows)} tables have one"
-    return [visit.summary(found, "every visibility map as its table", told), *found]
+    told = f"{len(visit.answered(mapped, found))} of {len(mapped)} maps compared; {len(rows)} tables"
+    return [visit.summary(found, "every visibility map as its table", told, "", mapped), *found]
 
 
 def _ask(schema: sql.Composable, visit: Visit) -> Look:

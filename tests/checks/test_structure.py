@@ -226,7 +226,8 @@ def test_a_role_without_rights_is_not_available(sound: Restored) -> None:
         assert all(one.detail for one in found)
     found = readable.check(reader, first="postgres")
     assert "app.public.docs" in {one.subject for one in found if one.outcome == "not_available"}
-    assert {one.subject for one in found if one.outcome == "passed"} == {"app", "audit", "postgres"}
+    # Of what users made in `audit` it may read nothing.
+    assert {one.subject for one in found if one.outcome == "passed"} == {"app", "postgres"}
 
 
 def test_btrees_are_asked_where_amcheck_may_not_be_used(sound: Restored) -> None:

@@ -1,0 +1,73 @@
+"""A database that is sound and odd: its own settings, functions of its users, rights withheld. No check calls it damaged.
+
+It stands beside those of the source for the length of a test.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from dr.checks import constraints, index_answers, readable, structure, visibility
+from dr.postgres import Login
+from dr.verification import Finding
+from tests.checks.conftest import Source, as_owner, entering, login_to
+
+ODD = """
+create function doubled(n int) returns int language sql immutable as 'select $1 * 2';
+create function calling(n int) returns int language plpgsql immutable as 'begin return doubled(n); end';
+create table called (n int, check (calling(n) > 0));
+insert into called select generate_series(1, 100);
+create index called_n on called (calling(n));
+create table guarded (n int primary key);
+insert into guarded select generate_series(1, 100);
+alter table guarded enable row level security;
+grant select on guarded to reader;
+"""
+HIDDEN = """
+create schema hidden;
+create extension amcheck schema hidden;
+create extension pg_visibility schema hidden;
+grant execute on all functions in schema hidden to reader;
+"""
+
+
+@pytest.fixture
+def odd(source: Source) -> Iterator[Callable[[str], Login]]:
+    """How to enter the cluster that has it."""
+    with source.cluster.connect() as admin:
+        admin.execute("create database odd owner owner")
+        admin.execute("alter database odd set timezone = 'America/New_York'")
+    try:
+        with as_owner(source.cluster, "odd") as owner:
+            owner.execute(ODD.encode())
+        yield entering(source.cluster)
+    finally:
+        with source.cluster.connect() as admin:
+            admin.execute("drop database odd with (force)")
+
+
+def of_odd(found: list[Finding]) -> dict[str, Finding]:
+    return {one.subject: one for one in found if one.subject == "odd" or one.subject.startswith("odd.")}
+
+
+def test_what_a_role_was_refused_is_no_evidence(source: Source, odd: Callable[[str], Login]) -> None:
+    def reader(name: str) -> Login:
+        return login_to(source.cluster, name, "reader", "reader-password")
+
+    found = of_odd(readable.check(reader, first="postgres"))
+    assert found["odd.public.guarded"].outcome == "not_available"
+    assert "row-level security" in found["odd.public.guarded"].detail
+    assert found["odd"].outcome == "not_available"
+    assert "nothing that users made" in found["odd"].detail
+    whole = of_odd(readable.check(odd, first="postgres"))["odd"]
+    assert whole.outcome == "passed"
+    refused, asked = (int(one.observed.split(" ")[0]) for one in (found["odd"], whole))
+    assert refused == asked - 2
+    assert f"{refused} of " in found["odd"].observed
+
+    with source.cluster.connect("odd") as admin:
+        admin.execute(HIDDEN.encode())
+    for check in (structure.check, visibility.check):
+        (said,) = of_odd(check(reader, first="postgres")).values()
+        assert said.outcome == "not_available"
+        assert "may not call" in said.detail
