@@ -39,7 +39,7 @@ create table empty_or_null (id int primary key, text text, number float8, price 
 create table events (id bigint not null, at date not null, kind text) partition by range (at);
 create table events_2026 partition of events for values from ('2026-01-01') to ('2027-01-01');
 create table events_rest partition of events default;
-create unlogged table cache (key text primary key, value text);
+create unlogged table cache (key text primary key, value text, n serial);
 create materialized view totals as select count(*) as n from accounts;
 create schema "Böse %s";
 create table "Böse %s"."odd ""name""; --%s

@@ -1,4 +1,4 @@
-"""A database that is sound and odd: its own settings, functions of its users, rights withheld. No check calls it damaged.
+"""A database that is sound and odd, by settings, functions and rights of its own. No check calls it damaged.
 
 It stands beside those of the source for the length of a test.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dr.checks import constraints, index_answers, readable, structure, visibility
+from dr.checks import readable, structure, visibility
 from dr.postgres import Login
 from dr.verification import Finding
 from tests.checks.conftest import Source, as_owner, entering, login_to
