@@ -28,7 +28,7 @@ SYSTEM_AUTHORITIES = Path("system")
 OLDEST = 140000
 """`hash_record_extended` and scans of a range of blocks came with PostgreSQL 14."""
 
-PINNED = {
+STYLES = {
     "TimeZone": "UTC",
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
@@ -36,6 +36,10 @@ PINNED = {
     "extra_float_digits": "3",
     "lc_monetary": "C",
     "xmlbinary": "base64",
+}
+"""How a value is written as text, and what some expressions over values mean."""
+
+MANNERS = {
     "row_security": "off",  # a policy that hides rows is an error, never a smaller table
     "jit": "off",
     "lock_timeout": "10s",
@@ -106,14 +110,18 @@ def connect(
     deadline: Deadline | None = None,
     readonly: bool = True,
     search_path: str | None = "pg_catalog",
+    styles: bool = True,
     statement_timeout: float = 3600.0,
 ) -> Session:
     """A session in autocommit mode, over TLS verified against the host's name.
 
     With a deadline, a server that is starting, or not there yet, is asked again until then. `search_path` None leaves
-    the database's own. Raises LoginRefused, NotTrusted or Unable, all of them Unable.
+    the database's own; `styles` False leaves its time zone and styles, under which alone an expression that users call
+    immutable may be so. Raises LoginRefused, NotTrusted or Unable, all of them Unable.
     """
-    options = PINNED | {"statement_timeout": f"{max(1, round(statement_timeout * 1000))}ms"}
+    options = (
+        MANNERS | (STYLES if styles else {}) | {"statement_timeout": f"{max(1, round(statement_timeout * 1000))}ms"}
+    )
     if readonly:
         options["default_transaction_read_only"] = "on"
     if search_path is not None:

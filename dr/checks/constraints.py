@@ -65,10 +65,10 @@ def check(
     """Every database of a restored instance, one finding each and one for every constraint that rows break.
 
     The baseline says what was not enforced at the source either; without it, that is only told. Functions in conditions
-    run with the search path that the database gives them. Raises Unable where the instance as a whole cannot be asked.
+    run with the settings that the database gives them. Raises Unable where the instance as a whole cannot be asked.
     """
     known = baseline.databases if baseline else {}
-    survey = Survey(CHECK, "L5", login_for, first, workers, pause, search_path=None, prepare=_prepare)
+    survey = Survey(CHECK, "L5", login_for, first, workers, pause, as_users=True, prepare=_prepare)
     return survey.databases(lambda visit: _database(visit, known.get(visit.name)))
 
 
@@ -88,11 +88,12 @@ def _database(visit: Visit, known: DatabaseBaseline | None) -> list[Finding]:
     found: list[Finding] = []
     for one in visit.each(pieces, look):
         table = next((p for p in pieces if p.kind == "rows" and one.subject == f"{visit.name}.{p.subject}"), None)
-        if table and one.outcome == "errored":
-            # Where one condition cannot be evaluated, the others of its table still can.
-            single = declared.each_of(visit.session, table)
+        single = declared.each_of(visit.session, table) if table and one.outcome != "failed" else []
+        again = visit.each(single, look)
+        # Where one condition cannot be evaluated, the others of its table still can; unless it is the table.
+        if table and visit.answered(single, again):
             pieces = [*(p for p in pieces if p is not table), *single]
-            found += visit.each(single, look)
+            found += again
         else:
             found.append(one)
     found += [visit.finding("failed", label, "valid", mark.strip()) for label, mark, of_catalog in rows if of_catalog]

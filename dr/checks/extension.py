@@ -24,7 +24,7 @@ def borrow(session: Session, name: str) -> sql.Composable:
     if session.autocommit:
         session.autocommit = False
     try:
-        session.execute(sql.SQL("create extension if not exists {}").format(sql.Identifier(name)))
+        session.execute(sql.SQL("create extension if not exists {} schema pg_catalog").format(sql.Identifier(name)))
         row = session.execute(
             "select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace"
             " where e.extname = %s",

@@ -60,8 +60,8 @@ def check(
     says so, having asked for nothing is no pass. Raises Unable where the instance as a whole cannot be asked.
     """
     known = baseline.databases if baseline else {}
-    # Functions in an index's expressions run with the search path that the database gives them.
-    survey = Survey(CHECK, "L3", login_for, first, workers, pause, readonly=False, search_path=None, prepare=_prepare)
+    # For the functions in an index's expressions.
+    survey = Survey(CHECK, "L3", login_for, first, workers, pause, readonly=False, as_users=True, prepare=_prepare)
     return survey.databases(lambda visit: _database(visit, seed % 2**31, known.get(visit.name)))
 
 

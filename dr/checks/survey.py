@@ -64,7 +64,8 @@ class Survey:
     pause: Callable[[], None] = lambda: None
     """Called between pieces; it may raise to end the survey."""
     readonly: bool = True
-    search_path: str | None = "pg_catalog"
+    as_users: bool = False
+    """Look with the search path, time zone and styles that the database gives its users: for expressions of theirs."""
     prepare: Callable[[Session], None] = lambda _: None
     """What a session needs before it looks at pieces; it is closed afterwards, not committed."""
 
@@ -98,7 +99,8 @@ class Survey:
             self.login_for(name),
             deadline=deadline,
             readonly=self.readonly,
-            search_path=self.search_path,
+            search_path=None if self.as_users else "pg_catalog",
+            styles=not self.as_users,
             statement_timeout=TIMEOUT,
         )
 
@@ -220,7 +222,9 @@ class Visit:
         ours = told(problem, piece.subject)
         if isinstance(ours, Damaged):
             return self.finding("failed", piece.subject, "readable", "damaged", ours.message)
-        if isinstance(problem, psycopg.errors.InsufficientPrivilege):
+        theirs = (problem.sqlstate or "").startswith("42") and problem.diag.context
+        if theirs or isinstance(problem, psycopg.errors.InsufficientPrivilege):
+            # A function of the users' own that calls what is not there could not be run at the source either.
             return self.finding("not_available", piece.subject, detail=ours.message)
         return self.finding("errored", piece.subject, detail=str(ours))
 

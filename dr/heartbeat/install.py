@@ -23,7 +23,7 @@ KEPT = timedelta(hours=6)
 LEAST_KEPT = timedelta(minutes=20)
 """A judge looks back a thousand beats."""
 SECONDS = 30.0
-"""For a statement. A lock is waited for less long than that: see `dr.postgres.PINNED`."""
+"""For a statement. A lock is waited for less long than that: see `dr.postgres.MANNERS`."""
 
 _COLUMNS = """
 select attname, format_type(atttypid, atttypmod), attnotnull from pg_attribute
