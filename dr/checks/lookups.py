@@ -26,7 +26,7 @@ select i.indexrelid, format('%%I.%%I', n.nspname, c.relname), c.relname, pg_rela
        tn.nspname, t.relname, pg_get_expr(i.indpred, i.indrelid), k.terms, k.operators,
        case when m.amname = 'brin' and k.ordered then coalesce(
            (select option_value from pg_options_to_table(c.reloptions) where option_name = 'pages_per_range')::int,
-           %(range)s) else 0 end
+           %(range)s) else 0 end, t.oid
   from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
   join pg_am m on m.oid = c.relam join pg_class t on t.oid = i.indrelid join pg_namespace tn on tn.oid = t.relnamespace
  cross join lateral (
@@ -128,12 +128,12 @@ def indexes(session: Session, *, btrees: bool) -> list[tuple[Piece, Asked]]:
     """Every index of the users' tables, B-trees only where they are wanted; without keys where it cannot be asked."""
     words = {"operators": list(OPERATORS), "range": RANGE, "btrees": btrees}
     found = []
-    for oid, subject, name, size, access, schema, table, where, terms, operators, blocks in session.execute(
+    for oid, subject, name, size, access, schema, table, where, terms, operators, blocks, heap in session.execute(
         _INDEXES, words
     ).fetchall():
         keys = tuple((term, operator) for term, operator in zip(terms, operators, strict=True) if operator)
         asked = Asked(schema, name, sql.Identifier(schema, table), size // BLOCK, where or "", keys, blocks)
-        found.append((Piece(subject, oid, size, access), asked))
+        found.append((Piece(subject, oid, size, access, among=heap), asked))
     return found
 
 

@@ -32,7 +32,10 @@ OLD_TREE = "rootdescend"
 NAMED = 20
 
 _RELATIONS = """
-select c.oid, format('%I.%I', n.nspname, c.relname), c.relkind, m.amname, coalesce(pg_relation_size(c.oid), 0)
+select c.oid, format('%I.%I', n.nspname, c.relname), c.relkind, m.amname,
+       -- An index is read with its table, a table with its TOAST.
+       coalesce(pg_relation_size(c.oid), 0) + coalesce(pg_relation_size(i.indrelid), 0)
+       + coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_am m on m.oid = c.relam
   left join pg_index i on i.indexrelid = c.oid
  where c.relkind in ('r', 'm', 't', 'S', 'i') and c.relpersistence = 'p'

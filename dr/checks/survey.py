@@ -27,7 +27,9 @@ TOGETHER = 1 << 23
 AT_ONCE = 80
 """Pieces that one statement looks at."""
 TIMEOUT = 3600.0
-"""Seconds for one statement. A piece that takes longer is one that nothing can be told about."""
+"""Seconds for one statement about little. A piece that takes longer is one that nothing can be told about."""
+SLOWEST = 10_000_000
+"""Bytes in a second: a statement about more than that many in an hour has as much more time."""
 FIRST_OF_USERS = 16384
 """Object ids below this are PostgreSQL's own (FirstNormalObjectId in access/transam.h)."""
 _RESTART = 60.0
@@ -45,6 +47,8 @@ class Piece:
     kind: str = ""
     query: str = ""
     """What to ask, where it is not the same for all pieces."""
+    among: int = 0
+    """Pieces with the same number lock one another out: one session asks about them, one after another."""
 
 
 Look = Callable[[Session, Sequence[Piece]], list[Finding]]
@@ -243,9 +247,9 @@ class Visit:
             session = visit.session
             try:
                 if session.autocommit:
-                    return look(session, group)
+                    return _within(look, session, group)
                 with session.transaction():
-                    return look(session, group)
+                    return _within(look, session, group)
             except psycopg.Error as problem:
                 if session.closed:
                     visit.reopen()
@@ -263,10 +267,21 @@ class Visit:
         self.survey.prepare(self.session)
 
 
+def _allowed(group: Sequence[Piece]) -> float:
+    """Seconds for each statement about these pieces. The server takes no more than some 24 days."""
+    return min(max(TIMEOUT, sum(one.bytes for one in group) / SLOWEST), 2_000_000.0)
+
+
+def _within(look: Look, session: Session, group: Sequence[Piece]) -> list[Finding]:
+    session.execute(f"set statement_timeout = {round(_allowed(group) * 1000)}".encode())
+    return look(session, group)
+
+
 def _together(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     group: list[Piece] = []
-    for piece in pieces:
-        if group and (len(group) == AT_ONCE or sum(one.bytes for one in group) + piece.bytes > TOGETHER):
+    for piece in sorted(pieces, key=lambda one: one.among):
+        full = len(group) >= AT_ONCE or sum(one.bytes for one in group) + piece.bytes > TOGETHER
+        if group and full and not (piece.among and piece.among == group[-1].among):
             yield group
             group = []
         group.append(piece)

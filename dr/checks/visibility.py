@@ -20,7 +20,12 @@ from dr.verification import Finding
 
 CHECK = "visibility"
 EXTENSION = "pg_visibility"
-FUNCTIONS = ("pg_check_frozen", "pg_check_visible", "pg_visibility")
+QUESTIONS = (
+    ("pg_check_visible", "null::int8", ""),
+    ("pg_check_frozen", "null::int8", ""),
+    ("pg_visibility", "min(blkno)", "where (all_visible or all_frozen) and not pd_all_visible"),
+)
+"""The function that is asked, the first block that it names, and which of its rows are wrong."""
 
 _RELATIONS = """
 select c.oid, format('%I.%I', n.nspname, c.relname), coalesce(pg_relation_size(c.oid), 0),
@@ -53,7 +58,7 @@ def _database(visit: Visit) -> list[Finding]:
         schema = extension.borrow(visit.session, EXTENSION)
     except extension.NotOffered as problem:
         return [visit.finding("not_available", detail=problem.message)]
-    if missing := {*FUNCTIONS} - extension.functions(visit.session, EXTENSION).keys():
+    if missing := {function for function, *_ in QUESTIONS} - extension.functions(visit.session, EXTENSION).keys():
         return [visit.finding("not_available", detail=f"this role may not call {', '.join(sorted(missing))}")]
     rows = visit.session.execute(_RELATIONS).fetchall()
     mapped = [Piece(subject, oid, size) for oid, subject, size, has_map in rows if has_map]
@@ -66,27 +71,37 @@ def _database(visit: Visit) -> list[Finding]:
 
 
 def _ask(schema: sql.Composable, visit: Visit) -> Look:
-    query = sql.SQL(
-        "select n, visible, frozen, marked, first from unnest(%s::oid[]) with ordinality as r (o, n)"
-        " cross join lateral (select count(*) as visible from {0}.pg_check_visible(o::regclass)) v"
-        " cross join lateral (select count(*) as frozen from {0}.pg_check_frozen(o::regclass)) f"
-        " cross join lateral (select count(*) as marked, min(blkno) as first from {0}.pg_visibility(o::regclass)"
-        " where (all_visible or all_frozen) and not pd_all_visible) p"
-        " where visible + frozen + marked > 0 order by n"
-    ).format(schema)
+    """Each question reads the whole table: they are asked apart, so that each has the time for that."""
+    queries = [
+        sql.SQL(
+            "select n, q.number, q.first from unnest(%s::oid[]) with ordinality as r (o, n) cross join lateral"
+            " (select count(*), {} from {}.{}(o::regclass) {}) q (number, first) where q.number > 0"
+        ).format(sql.SQL(first), schema, sql.SQL(function), sql.SQL(which))
+        for function, first, which in QUESTIONS
+    ]
+
+    def ask(session: Session, group: Sequence[Piece]) -> dict[Piece, dict[str, tuple[int, int | None]]]:
+        found: dict[Piece, dict[str, tuple[int, int | None]]] = {}
+        for (function, *_), query in zip(QUESTIONS, queries, strict=True):
+            for n, number, first in session.execute(query, ([one.oid for one in group],)).fetchall():
+                found.setdefault(group[n - 1], {})[function] = (number, first)
+        return found
 
     def look(session: Session, group: Sequence[Piece]) -> list[Finding]:
-        again = [group[n - 1] for n, *_ in session.execute(query, ([one.oid for one in group],)).fetchall()]
-        if not again:
-            return []
-        rows = session.execute(query, ([one.oid for one in again],)).fetchall()
-        return [visit.finding("failed", again[n - 1].subject, "bits as the rows are", *_told(*one)) for n, *one in rows]
+        again = list(ask(session, group))
+        wrong = ask(session, again) if again else {}
+        return [
+            visit.finding("failed", piece.subject, "bits as the rows are", *_told(*values))
+            for piece, said in wrong.items()
+            for values in [[said.get(function, (0, None)) for function, *_ in QUESTIONS]]
+        ]
 
     return look
 
 
-def _told(visible: int, frozen: int, marked: int, first: int | None) -> tuple[str, str]:
-    said = f"{visible} rows marked all-visible are not, {frozen} marked all-frozen are not"
-    if not marked:
+def _told(visible: tuple[int, object], frozen: tuple[int, object], marked: tuple[int, object]) -> tuple[str, str]:
+    said = f"{visible[0]} rows marked all-visible are not, {frozen[0]} marked all-frozen are not"
+    pages, first = marked
+    if not pages:
         return said, ""
-    return f"{said}, {marked} pages are marked in the map alone", f"the first is block {first}: is it a page of zeros?"
+    return f"{said}, {pages} pages are marked in the map alone", f"the first is block {first}: is it a page of zeros?"

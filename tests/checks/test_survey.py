@@ -3,12 +3,15 @@
 It stands beside those of the source for the length of a test.
 """
 
-from collections.abc import Callable, Iterator
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from dr.checks import constraints, index_answers, readable, structure, visibility
-from dr.postgres import Login
+from dr.checks import constraints, index_answers, lookups, readable, structure, visibility
+from dr.checks.survey import SLOWEST, TIMEOUT, TOGETHER, Piece, Survey, Visit
+from dr.postgres import Login, Session
 from dr.verification import Finding
 from tests.checks.conftest import Source, as_owner, entering, login_to
 
@@ -100,3 +103,40 @@ def test_what_users_wrote_runs_with_their_own_settings(source: Source, odd: Call
         assert said["odd"].outcome == "passed", said
         others = {subject: one.outcome for subject, one in said.items() if subject != "odd"}
         assert others == dict.fromkeys(untold[check], "not_available"), said
+
+
+def test_what_locks_one_another_out_is_asked_about_by_one_session(odd: Callable[[str], Login]) -> None:
+    survey = Survey("any", "L3", odd, "odd")
+    pieces = [Piece(f"{table}_{n}", bytes=TOGETHER, among=table) for n in range(3) for table in (1, 2)]
+    asking: dict[int, set[int]] = defaultdict(set)
+    both = threading.Barrier(2)
+
+    def look(session: Session, group: Sequence[Piece]) -> list[Finding]:
+        for one in group:
+            asking[one.among].add(session.info.backend_pid)
+        both.wait(60)
+        return []
+
+    with survey.enter("odd") as session:
+        assert Visit(survey, "odd", 2, session).each(pieces, look) == []
+        tables: dict[str, set[int]] = defaultdict(set)
+        for piece, asked in lookups.indexes(session, btrees=True):
+            tables[asked.table.as_string()].add(piece.among)
+    assert [len(pids) for pids in asking.values()] == [1, 1]
+    assert {len(among) for among in tables.values()} == {1}
+    assert len(set.union(*tables.values())) == len(tables) > 1
+
+
+def test_a_statement_has_as_long_as_its_pieces_are_large(odd: Callable[[str], Login]) -> None:
+    survey = Survey("any", "L3", odd, "odd")
+    given = {}
+
+    def look(session: Session, group: Sequence[Piece]) -> list[Finding]:
+        (row,) = session.execute("select setting::int8 / 1000 from pg_settings where name = 'statement_timeout'")
+        given[group[0].subject] = row[0]
+        return []
+
+    with survey.enter("odd") as session:
+        visit = Visit(survey, "odd", 1, session)
+        visit.each([Piece("small", bytes=1), Piece("large", bytes=SLOWEST * 90_000)], look)
+    assert given == {"large": 90_000, "small": TIMEOUT}
