@@ -6,7 +6,7 @@ extensions bring, nothing does: a flipped GIN page passes every tool. So such an
 The method, for any kind of index: rows are drawn from the heap (by a seeded sample of its blocks; all of them where the
 table is small), and each one's own values are looked up by operators of the index's own operator classes, sequential
 scans being switched off. `=` is one that nearly every row satisfies with itself, `@>`, `&&` or `~=` are others, a
-document matches the query of all its lexemes; that the row really does is asked of the heap first, not assumed. The
+document matches the query of its first lexemes; that the row really does is asked of the heap first, not assumed. The
 index must find that very row, and no row that does not satisfy the operator. The plan must say that it was this index
 that was used: where the planner prefers another, that one is dropped for the time of the question, in a transaction
 that is rolled back. What cannot be asked in this way is `not_available`, by name, with the reason.

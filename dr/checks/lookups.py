@@ -53,9 +53,9 @@ select i.indexrelid, format('%%I.%%I', n.nspname, c.relname), c.relname, pg_rela
 """
 _OWN_QUERY = (
     "array_to_string(array(select '''' || replace(replace(w, '\\', '\\\\'), '''', '''''') || ''''"
-    " from unnest(tsvector_to_array({})) w), ' & ')::pg_catalog.tsquery"
+    " from unnest((tsvector_to_array({}))[:50]) w), ' & ')::pg_catalog.tsquery"
 )
-"""What a document is found by: all its lexemes, quoted as a tsquery quotes them."""
+"""What a document is found by: its first lexemes, quoted as a tsquery quotes them. Tens of thousands are too many."""
 
 
 @dataclass(frozen=True)

@@ -71,11 +71,11 @@ def _database(visit: Visit) -> list[Finding]:
     definitions = catalogs.definitions(FIRST_OF_USERS)
     followed = [*references, *definitions]
     for one in visit.each(definitions, look):
-        # Some definition of a kind cannot be had: which?
+        # Some definition of a kind cannot be had: which? If none, it may be one that is there again.
         (kind,) = [piece for piece in definitions if one.subject == f"{visit.name}.{piece.subject}"]
         single = catalogs.each_definition(visit.session, kind, FIRST_OF_USERS)
         followed += single
-        found += visit.each(single, look) or [one]
+        found += visit.each(single, look) or visit.each([kind], look)
     if not sum(counted.get(one.subject, 0) for one in tables):
         return [visit.finding("errored", detail="nothing was read: not a row of any relation"), *found]
     wanted = tables + [Piece(row[3], row[0]) for row in closed if _own(row)]

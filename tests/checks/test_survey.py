@@ -32,6 +32,10 @@ create table dated (at timestamptz, on_day date, check (day(at) = on_day));
 insert into dated select at, at::date from generate_series(timestamptz '2026-01-01', '2026-01-09', '1 hour') at;
 create index dated_day on dated (day(at));
 create index dated_days on dated using gin ((array[day(at)]));
+create table texts (words tsvector);
+insert into texts select array_to_tsvector(array_agg('word' || i)) from generate_series(1, 60000) i;
+create index texts_words on texts using gin (words);
+create table linked (n int primary key, up int references linked);
 create table guarded (n int primary key);
 insert into guarded select generate_series(1, 100);
 alter table guarded enable row level security;
@@ -140,3 +144,25 @@ def test_a_statement_has_as_long_as_its_pieces_are_large(odd: Callable[[str], Lo
         visit = Visit(survey, "odd", 1, session)
         visit.each([Piece("small", bytes=1), Piece("large", bytes=SLOWEST * 90_000)], look)
     assert given == {"large": 90_000, "small": TIMEOUT}
+
+
+def test_a_kind_of_definition_fails_only_if_it_does_so_again(source: Source, odd: Callable[[str], Login]) -> None:
+    """One of its objects cannot be had for as long as the kind is asked about, and can be when each is."""
+    asked = "select query ~ 'pg_get_constraintdef' and query !~ 'union all' from pg_stat_activity"
+    change = "update pg_constraint set contype = %s where conname = 'linked_up_fkey'"
+    mended: list[bool] = []
+
+    with source.cluster.connect("odd") as admin:
+
+        def pause() -> None:
+            rows = admin.execute(
+                f"{asked} where datname = 'odd' and application_name = 'firedrill'".encode()
+            ).fetchall()
+            if not mended and (True,) in rows:
+                admin.execute(change, ("f",))
+                mended.append(True)
+
+        admin.execute(change, ("?",))
+        found = of_odd(readable.check(odd, first="postgres", workers=1, pause=pause))
+    assert mended
+    assert [one.outcome for one in found.values()] == ["passed"], found
