@@ -56,6 +56,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     aws/                    AWS, in the domain's language
     store.py                the control store: folder or bucket; written once
     catalog.py              what a site holds
+    core_sources.py         where PostgreSQL's own server writes its errors
     telling.py              what PostgreSQL complains of, in our words and without a row's values
     postgres.py             a database connection with patience
     settling.py             wait until what was committing at an instant is over

@@ -1,7 +1,8 @@
 """Tell in our words what PostgreSQL complains of.
 
 What the server says is passed on only where it cannot carry a row's value: the errors about data (SQLSTATE classes 22,
-23 and the like) quote the datum, so of those only the condition's name is told.
+23 and the like) quote the datum, so of those only the condition's name is told. So it is of what functions raise, in
+whatever class, and of what extensions do: they report under any code, and without one under that for broken storage.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 
 import psycopg
 
+from dr.core_sources import CORE
 from dr.errors import Unable
 
 # Classes of SQLSTATE whose messages speak of objects and never of a row's values.
@@ -16,6 +18,8 @@ _TELLABLE = frozenset(
     {"08", "0A", "25", "26", "28", "2B", "34", "3B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX"}
 )
 _DAMAGE = frozenset({"XX000", "XX001", "XX002", "58P01", "58030"})
+# Asked for more memory than there may be, the server reports XX000: of large values, and of damaged ones too.
+_MEMORY = frozenset({"mcxt.c", "aset.c", "generation.c", "slab.c", "bump.c", "alignedalloc.c", "stringinfo.c"})
 
 
 class Locked(Unable):
@@ -38,7 +42,8 @@ def telling(what: str, *, hint: str | None = None) -> Iterator[None]:
 def told(problem: psycopg.Error, what: str, hint: str | None = None) -> Unable:
     """Our error for one of psycopg's. Never its text where that could quote a value, and never its detail."""
     state = problem.sqlstate or ""
-    if state[:2] in _TELLABLE and problem.diag.message_primary:
+    by_server = problem.diag.source_file in CORE
+    if state[:2] in _TELLABLE and by_server and not problem.diag.context and problem.diag.message_primary:
         said = problem.diag.message_primary
     elif isinstance(problem, psycopg.OperationalError) and not state:
         said = first_line(problem)
@@ -46,7 +51,7 @@ def told(problem: psycopg.Error, what: str, hint: str | None = None) -> Unable:
         said = f"{type(problem).__name__} {state}".strip()
     if state == "55P03":
         return Locked(f"{what}: {said}", hint=hint or _HINTS[state])
-    if state in _DAMAGE:
+    if state in _DAMAGE and by_server and problem.diag.source_file not in _MEMORY:
         return Damaged(f"{what}: {said}", hint=hint or "the server cannot read what it stores; see its log")
     return Unable(f"{what}: {said}", hint=hint or _HINTS.get(state, "see the server's log at this moment"))
 

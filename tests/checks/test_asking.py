@@ -12,7 +12,7 @@ from dr.clock import Deadline, SystemClock
 from dr.errors import Unable
 from dr.estate import Assertion
 from dr.postgres import LoginRefused, NotTrusted, connect, databases
-from dr.telling import telling
+from dr.telling import Damaged, telling
 from tests.checks.conftest import Source
 
 
@@ -67,6 +67,23 @@ def test_errors_about_data_do_not_quote_it(source: Source) -> None:
         session.execute("select ('canary' || (select 4711))::int")
     assert "canary4711" not in str(caught.value)
     assert "22P02" in str(caught.value)
+
+
+@pytest.mark.parametrize("code", ["XX000", "XX001", "42501", "58P01"])
+def test_what_a_function_raises_is_neither_quoted_nor_damage(source: Source, code: str) -> None:
+    raised = f"do $$ begin raise 'canary4711' using errcode = '{code}'; end $$"
+    with connect(source.login("app")) as session, pytest.raises(Unable) as caught, telling("looking"):
+        session.execute(raised.encode())
+    assert "canary4711" not in str(caught.value)
+    assert code in str(caught.value)
+    assert not isinstance(caught.value, Damaged)
+
+
+def test_a_value_too_large_for_memory_is_no_damage(source: Source) -> None:
+    with connect(source.login("app")) as session, pytest.raises(Unable) as caught, telling("looking"):
+        session.execute("select repeat('a', 270000000) ~ 'b'")
+    assert "invalid memory alloc" in str(caught.value)
+    assert not isinstance(caught.value, Damaged)
 
 
 def test_opens(source: Source) -> None:
