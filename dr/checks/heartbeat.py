@@ -17,6 +17,9 @@ from dr.verification import Finding, Heartbeat, HeartbeatWindow, InstanceBaselin
 
 CHECK = "heartbeat"
 FRESH = timedelta(seconds=1.5)
+STALLED = timedelta(seconds=5)
+"""For how long a writer may have been held up where the source says that no beat is missing. One that is silent for
+longer is dead: what was committed after its last beat is proven by nothing here."""
 LOOKED_BACK = 1000
 
 
@@ -147,7 +150,8 @@ def _answer(
     if age > fresh.total_seconds():
         known = expected is not None and newest.seq == expected.most
         why = "the source's own newest beat is as old" if known else "the writer was dead, or commits are lost"
-        return "errored", f"the newest beat is {age:.1f} s older than the instant: {why}; cannot tell"
+        if not known or age > (fresh - FRESH + STALLED).total_seconds():
+            return "errored", f"the newest beat is {age:.1f} s older than the instant: {why}; cannot tell"
     measured = f"the newest beat is {age:.1f} s older than the instant"
     if expected is None:
         return "not_available", (

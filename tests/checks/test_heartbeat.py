@@ -64,6 +64,10 @@ def told(seq: int, after: float, line: str = LINE) -> Expected:
         (window(800, 90), None, "errored"),  # the writer was dead, or commits are lost: who knows
         (window(800, 90), (window(800, 90), window(800, 90)), "errored"),
         (window(800, 90), KNOWN, "failed"),
+        (window(900, 2.5), None, "errored"),
+        (window(900, 2.5), (window(900, 2.5), window(900, 2.5)), "passed"),  # held up at the source itself
+        (window(899, 2.5), (window(899, 2.5), window(900, 0.5)), "errored"),
+        (window(900, 5.5), (window(900, 5.5), window(900, 5.5)), "errored"),
         (ABSENT, None, "not_available"),
         (ABSENT, (ABSENT, ABSENT), "not_available"),
         (ABSENT, KNOWN, "failed"),
