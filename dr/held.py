@@ -114,5 +114,6 @@ def spans(line: HeldKey, version: str | None, sha256: str | None) -> Iterator[Sp
             if named and right:
                 late = int(RECENT.total_seconds()) if replaced and (version or sha256) else 0
                 yield stored, None if gone is None else gone + late
-        if gone is None or stored < gone:
+        # Of two of one second the one that is listed lower came first: that one is what came on top of this key's next.
+        if gone is None or stored <= gone:
             gone, replaced = stored, not entry.marker
