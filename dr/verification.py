@@ -170,6 +170,16 @@ class DatabaseBaseline(Fact):
     visible_before: str = ""
     """The transactions that the first snapshot sees, in `pg_snapshot`'s notation."""
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether any table held a row on either side of the bracket."""
+        return any(side.rows for table in self.tables.values() for side in (table.before, table.after) if side)
+
+    def objects(self, wanted: Callable[[str, str], bool]) -> list[str]:
+        """What the schema named on either side, of what is wanted by its name and its text; each once, in order."""
+        shapes = (self.before, self.after)
+        return sorted({name for shape in shapes for name, text in shape.objects.items() if wanted(name, text)})
+
 
 class ObservedDatabase(Fact):
     """One database of a restore, as the same function that reads the source sees it."""

@@ -115,14 +115,10 @@ def _why_nothing(promises: int, known: DatabaseBaseline | None) -> str:
     if known is None:
         return f"no row stands under any of {promises} promises, and no baseline says that it was so at the source"
     if promises:
-        rows = sum(side.rows for table in known.tables.values() for side in (table.before, table.after) if side)
-        return f"no row stands under any of {promises} promises; the source had rows" if rows else ""
-    named = [
-        name
-        for shape in (known.before, known.after)
-        for name, text in shape.objects.items()
-        if name.startswith("constraint ") or (name.startswith("column ") and " null=f " in text)
-    ]
+        return f"no row stands under any of {promises} promises; the source had rows" if known.has_rows else ""
+    named = known.objects(
+        lambda name, text: name.startswith("constraint ") or (name.startswith("column ") and " null=f " in text)
+    )
     return f"no promise is asked of any row; the source's schema names {_named(named)}" if named else ""
 
 

@@ -115,15 +115,9 @@ def _why_nothing(indexes: int, known: DatabaseBaseline | None) -> str:
     if known is None:
         return f"no row stands under any of {indexes} indexes, and no baseline says that it was so at the source"
     if indexes:
-        rows = sum(side.rows for table in known.tables.values() for side in (table.before, table.after) if side)
-        return f"no row stands under any of {indexes} indexes; the source had rows" if rows else ""
-    others = [
-        name
-        for shape in (known.before, known.after)
-        for name, text in shape.objects.items()
-        if name.startswith("index ") and " USING btree " not in text
-    ]
-    return f"nothing but B-trees can be asked; the source had {len(set(others))} other indexes" if others else ""
+        return f"no row stands under any of {indexes} indexes; the source had rows" if known.has_rows else ""
+    others = known.objects(lambda name, text: name.startswith("index ") and " USING btree " not in text)
+    return f"nothing but B-trees can be asked; the source had {len(others)} other indexes" if others else ""
 
 
 def _look(
