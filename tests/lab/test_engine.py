@@ -289,6 +289,10 @@ def test_a_backup_knows_its_newest_transaction(source: Cluster, machine: Machine
 def test_a_killed_server_is_not_alive_and_starts_again(source: Cluster) -> None:
     pid = source.pid
     assert pid is not None
+    # Whoever removes its folder leaves nothing of it in the machine's memory.
+    mapped = Path(f"/proc/{pid}/maps").read_text()
+    assert "/pg_dynshmem/" in mapped
+    assert "/PostgreSQL." not in mapped
     os.kill(pid, 9)
     deadline = time.monotonic() + 10
     while source.alive and time.monotonic() < deadline:

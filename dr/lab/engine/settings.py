@@ -29,6 +29,8 @@ FIXED = {
     "wal_level": "logical",
     # A lab's databases need not survive the machine.
     "fsync": "off",
+    # Below its own folder, so that whoever removes a server that was killed removes this as well.
+    "dynamic_shared_memory_type": "mmap",
     "archive_mode": "on",
     # We read times in the server's log and WAL.
     "log_timezone": "UTC",
@@ -39,7 +41,7 @@ FIXED = {
 
 OURS = re.compile(
     r"(listen_addresses|unix_socket.*|port|ssl.*|data_directory|.*_file|archive_.*|.*_command|recovery_.*|primary_.*|"
-    r"wal_level|fsync|hot_standby|include.*|password_encryption|lc_messages|log_timezone|log_line_prefix|"
+    r"wal_level|fsync|dynamic_shared_memory_type|hot_standby|include.*|password_encryption|lc_messages|log_timezone|log_line_prefix|"
     r"log_directory|log_filename|logging_collector|dynamic_library_path)"
 )
 """Settings that a parameter group may name but never decides here."""
