@@ -18,10 +18,12 @@ from typing import Any
 
 import pytest
 
+from tests.room import ROOM
+
 PATIENCE = 10.0
 """Seconds for what was told to end to be gone."""
 _PROC = Path("/proc")
-_FOLDER = re.compile(r"/var/tmp/[^/ ]+")  # noqa: S108 - it is looked for, not used
+_FOLDER = re.compile(rf"{re.escape(str(ROOM))}/firedrill-[^/ ]+")
 
 
 class Leftovers:

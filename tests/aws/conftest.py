@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from dr.connection import Connection
 from dr.connection import read as read_connection
 from dr.lab import life
 from dr.lab.home import Home
+from tests.room import public_folder
 
 ACCOUNT = "123456789012"
 PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
@@ -80,8 +80,7 @@ class Raw:
 @pytest.fixture(scope="package")
 def lab() -> Iterator[Path]:
     """The home of a lab that is up; everything it wrote is gone afterwards."""
-    top = Path(tempfile.mkdtemp(prefix="firedrill-aws-", dir="/var/tmp"))
-    top.chmod(0o711)
+    top = public_folder("aws")
     home = top / "lab"
     log = (top / "log").open("wb")
     process = subprocess.Popen(

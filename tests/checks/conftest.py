@@ -23,7 +23,7 @@ from dr.lab.engine.cluster import Cluster, Machine
 from dr.lab.engine.tls import Authority
 from dr.postgres import Login
 from dr.verification import InstanceBaseline
-from tests.lab.conftest import public_folder
+from tests.room import public_folder
 
 PASSWORD = "correct-horse-battery"
 HOSTILE = 'odd "name"; --%s\n☃'
@@ -125,7 +125,7 @@ def as_owner(cluster: Cluster, dbname: str = "app") -> psycopg.Connection:
 
 @pytest.fixture(scope="session")
 def source() -> Iterator[Source]:
-    home = public_folder("firedrill-checks-")
+    home = public_folder("checks")
     machine = Machine(tree.plant(home), Account.choose(), Authority.found(home / "tls"), "admin-password")
     wal = Archive(home / "wal")
     wal.prepare(machine.account)

@@ -17,7 +17,7 @@ from dr import connection as connections
 from dr.lab import life
 from dr.lab.home import Home
 from tests.contract import model
-from tests.lab.rds_fixtures import public_folder
+from tests.room import public_folder
 
 PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
 PREFIX = "drc-"
@@ -103,7 +103,7 @@ class Cloud:
 @contextmanager
 def a_lab(speed: float) -> Iterator[Cloud]:
     """A lab that nobody else uses, and nothing left of it afterwards."""
-    base = public_folder("firedrill-test-")
+    base = public_folder("test")
     home = Home(base / "lab")
     child = life.start(home, speed)
     try:

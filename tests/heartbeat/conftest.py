@@ -14,7 +14,7 @@ from dr.lab.engine.cluster import Cluster, Machine
 from dr.lab.engine.tls import Authority
 from dr.postgres import Login
 from tests.checks.conftest import PASSWORD, as_owner, login_to
-from tests.lab.conftest import public_folder
+from tests.room import public_folder
 
 WRITER = "firedrill_heartbeat"
 PASSED_ON = "a-beating-heart"
@@ -38,7 +38,7 @@ class Source:
 
 @pytest.fixture(scope="session")
 def empty() -> Iterator[Source]:
-    home = public_folder("firedrill-heartbeat-")
+    home = public_folder("heartbeat")
     machine = Machine(tree.plant(home), Account.choose(), Authority.found(home / "tls"), "admin-password")
     cluster = Cluster(machine, home / "source", "source.lab")
     try:

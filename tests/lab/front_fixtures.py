@@ -5,7 +5,6 @@
 
 import argparse
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from dr.lab.faults.ledger import Injector
 from dr.lab.home import Home
 from dr.lab.outages import Outage
 from dr.lab.passing import Duty
+from tests.room import public_folder
 
 MODULE = "tests.lab.front_fixtures"
 ACCOUNT = "123456789012"
@@ -74,17 +74,10 @@ class StandInRds:
         return
 
 
-def folder() -> Path:
-    """A folder that the databases' own user could enter, unlike pytest's; the caller removes it."""
-    made = Path(tempfile.mkdtemp(prefix="firedrill-test-", dir="/var/tmp"))
-    made.chmod(0o711)
-    return made
-
-
 @contextmanager
 def lab(speed: float = 600.0) -> Iterator[Home]:
     """A running lab in a fresh home; nothing is left of it afterwards."""
-    base = folder()
+    base = public_folder("test")
     home = Home(base / "lab")
     child = life.start(home, speed, module=MODULE)
     try:

@@ -1,7 +1,6 @@
 """A lab's RDS behind a bare HTTP port per region, spoken to with stock boto3."""
 
 import shutil
-import tempfile
 import threading
 import time
 import uuid
@@ -18,18 +17,12 @@ from botocore.config import Config
 
 from dr.lab.rds.quotas import Quotas
 from dr.lab.rds.server import RdsServer
+from tests.room import public_folder
 
 SPEED = 600.0
 PRIMARY, RECOVERY = "eu-west-1", "eu-central-1"
 REGIONS = (PRIMARY, RECOVERY)
 PASSWORD = "correct-horse-battery"
-
-
-def public_folder(prefix: str) -> Path:
-    """A directory that PostgreSQL's own account can pass through; pytest's are private to their owner."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/var/tmp"))
-    folder.chmod(0o755)
-    return folder
 
 
 class RdsLab:
@@ -175,7 +168,7 @@ def _front(rds: RdsServer, region: str) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def an_rds_lab(speed: float = SPEED, quotas: Quotas | None = None) -> Iterator[RdsLab]:
     """An RDS that nobody else uses, and nothing left of it afterwards."""
-    base = public_folder("firedrill-test-")
+    base = public_folder("test")
     lab = RdsLab(base / "lab", speed, quotas)
     try:
         yield lab

@@ -20,14 +20,14 @@ from dr.lab.engine.account import Account
 from dr.lab.engine.archive import Archive
 from dr.lab.engine.cluster import Cluster, Machine, ServerFailed
 from dr.lab.engine.tls import Authority
-from tests.lab.rds_fixtures import public_folder
+from tests.room import public_folder
 
 PASSWORD = "correct-horse-battery"
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    folder = public_folder("firedrill-engine-")
+    folder = public_folder("engine")
     yield folder
     shutil.rmtree(folder)
 

@@ -14,7 +14,7 @@ from dr.lab.engine import backup, binaries, recovery, roles, tree
 from dr.lab.engine.account import Account
 from dr.lab.engine.cluster import Cluster, Machine
 from dr.lab.engine.tls import Authority
-from tests.lab.rds_fixtures import public_folder
+from tests.room import public_folder
 
 PASSWORD = "correct-horse-battery"
 HOST = "wheel.cabcdefghijk.eu-west-1.rds.amazonaws.com"
@@ -25,7 +25,7 @@ def cluster() -> Iterator[Cluster]:
     found = importlib.util.find_spec(binaries.WHEEL)
     if found is None or found.origin is None:
         pytest.skip("the wheel is not installed")
-    home = public_folder("firedrill-wheel-")
+    home = public_folder("wheel")
     planted = tree.plant(home, Path(found.origin).parent / "pginstall" / "bin")
     machine = Machine(planted, Account.choose(), Authority.found(home / "tls"), "admin-password")
     made = Cluster(machine, home / "one", HOST)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.lab.front_fixtures import PRIMARY
-from tests.lab.rds_fixtures import public_folder
+from tests.room import public_folder
 
 ROOT = Path(__file__).parents[2]
 NIGHTS = 40
@@ -30,7 +30,7 @@ def dr(*arguments: str, home: Path) -> "subprocess.CompletedProcess[str]":
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A lab with its sample application in it, and with no writer."""
-    base = public_folder("firedrill-test-")
+    base = public_folder("test")
     home = base / "lab"
     try:
         dr("up", "--detach", home=home)

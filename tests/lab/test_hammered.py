@@ -20,8 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dr.lab import life, processes
 from dr.lab.home import Home
 from tests.contract.cloud import Cloud
-from tests.lab.rds_fixtures import public_folder
 from tests.lab.test_life import assert_nothing_is_left, ports
+from tests.room import public_folder
 
 pytestmark = [pytest.mark.soak(90), pytest.mark.timeout(1800)]
 
@@ -37,7 +37,7 @@ PASSWORD = "correct-horse-battery"
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    base = public_folder("firedrill-test-")
+    base = public_folder("test")
     home = Home(base / "lab")
     yield home
     life.stop(home)

@@ -20,14 +20,15 @@ from dr.errors import Refused, Unable
 from dr.lab import life, processes
 from dr.lab.home import Home
 from dr.lab.processes import Process
-from tests.lab.front_fixtures import MODULE, client, eventually, folder
+from tests.lab.front_fixtures import MODULE, client, eventually
+from tests.room import public_folder
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    base = folder()
+    base = public_folder("test")
     home = Home(base / "lab")
     yield home
     life.stop(home)

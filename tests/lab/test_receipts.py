@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -26,6 +25,7 @@ from dr.lab.home import Home
 from dr.lab.receipts import archivist, names, objects, workload_process
 from dr.lab.receipts.reach import Reach
 from dr.lab.receipts.seed import seed
+from tests.room import public_folder
 
 SPEED = 600.0
 BEATS = "select count(*) from firedrill.heartbeat"
@@ -37,8 +37,7 @@ UNBOOKED = "select count(*) from documents as d where not exists (select from le
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     # Not below pytest's own folder, which the unprivileged user of the clusters may not enter.
-    path = Path(tempfile.mkdtemp(prefix="firedrill-receipts-", dir="/var/tmp")) / "lab"
-    path.parent.chmod(0o711)
+    path = public_folder("receipts") / "lab"
     lab = life.start(Home(path), SPEED)
     try:
         seed(path, "small", workload=False)
