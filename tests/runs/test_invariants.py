@@ -1,7 +1,10 @@
 """What always holds, tried from outside: the lost region is not called, and nothing secret is written."""
 
+import base64
 import json
 import socket
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -11,6 +14,15 @@ from tests.conftest import ESTATE, write_estate
 from tests.runs.conftest import Runner
 
 CANARY = "canary-7f3a91"
+TITLES = "select title from documents where title like 'canary-%'"
+REPEATS = "import sys; said = sys.stdin.read(); print(said); print(said, file=sys.stderr); sys.exit(1)"
+ASKING = f"""
+    decryptions:
+      - {{name: titles, database: receipts-db, sql: "{TITLES}", command: [{sys.executable}, -c, "{REPEATS}"]}}
+    assertions:
+      - {{name: a line, database: receipts-db, sql: "select line from import_log where line like 'canary-%'"}}
+"""
+"""Rows are asked for their values, and handed to a program that repeats them wherever it can and understands none."""
 
 
 def test_a_test_in_the_recovery_site_needs_nothing_of_the_primary(backed_up: Runner, tmp_path: Path) -> None:
@@ -30,7 +42,9 @@ def test_a_test_in_the_recovery_site_needs_nothing_of_the_primary(backed_up: Run
     assert accepted  # the backup did call it: the count is a count
 
 
-def test_no_secret_and_no_value_of_a_row_is_written_anywhere(backed_up: Runner) -> None:
+def test_no_secret_and_no_value_of_a_row_is_written_anywhere(backed_up: Runner, tmp_path: Path) -> None:
+    write_estate(tmp_path, ESTATE.read_text().replace("\n    assertions:\n", ASKING, 1))
+    told = Runner(replace(backed_up.lab, folder=tmp_path))
     (source,) = [
         one for one in backed_up.lab.status()["regions"]["eu-west-1"]["instances"] if one["identifier"] == "receipts"
     ]
@@ -45,17 +59,24 @@ def test_no_secret_and_no_value_of_a_row_is_written_anywhere(backed_up: Runner) 
         Metadata={"owner": CANARY},
         Tagging=f"owner={CANARY}",
     )
-    assert backed_up.backup().verdict == "passed"
-    harm = f"update documents set title = '{CANARY}-harmed' where title = '{CANARY}'"
-    report = backed_up.test(None, "receipts-db", before={"verify receipts-db": lambda: backed_up.in_scratch(harm)})
+    assert told.backup().verdict == "passed"
+    harm = "; ".join(
+        f"update {table} set {column} = '{CANARY}-harmed' where {column} = '{CANARY}'"
+        for table, column in (("documents", "title"), ("import_log", "line"))
+    )
+    report = told.test(None, "receipts-db", before={"verify receipts-db": lambda: told.in_scratch(harm)})
     assert report.verdict == "failed"
+    wrong = {one.check for one in report.assets[0].findings if one.outcome == "failed"}
+    assert wrong >= {"content", "assertions", "decryption"}, report.assets[0].findings
     secrets = [psycopg.conninfo.conninfo_to_dict(source[name])["password"] for name in ("dsn", "admin_dsn")]
     credentials = json.loads(backed_up.lab.connection.read_text())["credentials"]
-    for path in backed_up.lab.folder.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes()
-            for canary in (CANARY, *map(str, secrets), credentials["secret_access_key"]):
-                assert canary.encode() not in content, path
+    coded = base64.b64encode(CANARY.encode()).decode()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name for path in written} >= {"journal.jsonl", "report.json", "report.html"}
+    for path in written:
+        content = path.read_bytes()
+        for canary in (CANARY, coded[:-4], *map(str, secrets), credentials["secret_access_key"]):
+            assert canary.encode() not in content, path
 
 
 def test_a_scratch_network_that_lets_traffic_out_is_refused(backed_up: Runner, tmp_path: Path) -> None:
