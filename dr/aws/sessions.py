@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import Loader, create_loader
 
 from dr.aws.codes import expired
 from dr.connection import Connection
@@ -70,17 +70,14 @@ def _given(connection: Connection, key: str, secret: str, token: str | None) -> 
 
 
 def _made(session: botocore.session.Session) -> boto3.Session:
-    session.get_component("data_loader").file_loader = _MODELS
+    session.register_component("data_loader", _models(session.get_config_variable("data_path")))
     return boto3.Session(botocore_session=session)
 
 
-class _ReadOnce(JSONFileLoader):
-    """Each session would read the services' models anew, and each role in each region has one: EC2's takes a second."""
-
-    load_file = cache(JSONFileLoader.load_file)
-
-
-_MODELS = _ReadOnce()
+@cache
+def _models(data_path: str | None) -> Loader:
+    """Each session would look for and read the services' models anew, and each role in each region has one."""
+    return create_loader(data_path)
 
 
 def hang_into(events: Any, session: boto3.Session) -> None:
