@@ -110,8 +110,8 @@ The import table. `tests/test_architecture.py` reads every import statement and 
     prefect                 flows/: everything here can be imported without it
     what we know            imports nothing that we touch or do, and nothing of the standard library with an effect
     steps                   never import one another: they meet at names in the plan and at facts in the journal
-    checks                  never import one another; chunks.py, survey.py, extension.py, catalogs.py, lookups.py
-                            and declared.py, which read for them, judge nothing, nor does
+    checks                  never import one another; chunks.py, digests.py, survey.py, extension.py, catalogs.py,
+                            lookups.py and declared.py, which read for them, judge nothing, nor does
                             first_session.py, which changes scratch before they look
     lab/                    is imported by cli/ alone; itself knows connection.py and errors.py
 """

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from dr.checks import chunks, schema
+from dr.checks.digests import hashable
 from dr.clock import Clock
 from dr.errors import Unable
 from dr.postgres import Login, Session, Snapshot, begin, connect, hold, release
@@ -82,7 +83,7 @@ class Opened:
 def enter(stack: ExitStack, login: Login) -> Source:
     """The sessions of one database, closed with the stack."""
     before = stack.enter_context(connect(login))
-    types = chunks.hashable(before)
+    types = hashable(before)
     after = stack.enter_context(connect(login))
     counting = stack.enter_context(connect(login))
     return Source(login, types, Side(before, counting), Side(after, counting))

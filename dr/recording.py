@@ -135,8 +135,8 @@ def _tables(login: Login, side: Side, relations: list[Relation], reading: Readin
 
 def _spans(relations: list[Relation], pace: Pace) -> list[Span]:
     """What is read at a time, the largest first; about a second's worth where the source is to be spared."""
-    blocks = None if pace.rate is None else max(1, pace.rate // chunks.BLOCK // BLOCKS) * BLOCKS
-    spans = [span for relation in relations for span in relation.spans(blocks)]
+    most = chunks.SPAN if pace.rate is None else pace.rate
+    spans = [span for relation in relations for span in relation.spans(most)]
     return sorted(spans, key=lambda span: span.bytes, reverse=True)
 
 

@@ -4,12 +4,7 @@ Not a check: checks and baselines both read with these functions, so that source
 eyes. A restore on RDS is a physical copy, so a row stands in the same block and at the same offset, and a chunk of
 blocks has the same rows on both. Only counts and hashes leave the server.
 
-A row's hash is `hash_record_extended` where the types have a hash function, and a hash of the column's text where they
-have none (json, point, xml). It is seeded by the row's place. It is a hash of *equality*: 1.0 and 1.00, and 0.0 and
--0.0, are one and the same to it. Types whose equality is looser than people mean (`interval`: a month equals thirty
-days; `citext`; collations that ignore case) are hashed as text. Hashes are summed, never XORed: two equal rows too many
-would cancel out. They are not promised to be the same in another major version: baseline and restore must be of one,
-or both be hashed in the *canonical* way, by the text of every column.
+How a row is hashed, `digests.py` says. Hashes are summed, never XORed: two equal rows too many would cancel out.
 
 Policy: ordinary tables, the leaves of partitioned ones, materialized views, and large objects where they can be read.
 TOAST is covered through its rows. Unlogged tables are empty after a restore by design, foreign tables hold nothing of
@@ -23,6 +18,7 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg import sql
 
+from dr.checks.digests import digest
 from dr.hashing import Hashing
 from dr.postgres import Session, begin, release
 from dr.table_comparison import BLOCKS
@@ -31,8 +27,8 @@ from dr.verification import Chunk, SeenRow, TableSide
 
 BLOCK = 8192
 """Bytes. RDS builds PostgreSQL with no other size."""
-SPAN = 128 * BLOCKS
-"""Blocks that one worker reads at a time of a large table, so that several can share it."""
+SPAN = 128 * BLOCKS * BLOCK
+"""Bytes that one worker reads at a time of a large table, so that several can share it."""
 _WHOLE = 1 << 64
 
 
@@ -51,14 +47,16 @@ class Relation:
     """Name, and whether only its text can be hashed."""
     bytes: int = 0
     """Zero where nobody has measured it yet."""
+    toast: int = 0
+    """Bytes of the values that are stored out of line: whoever hashes the rows reads them too."""
 
     @property
     def blocks(self) -> int:
         return self.bytes // BLOCK
 
-    def spans(self, blocks: int | None = None) -> list["Span"]:
-        """The ranges of blocks that are read one at a time. The last one has no end: a table may be growing."""
-        blocks = blocks or SPAN
+    def spans(self, most: int = SPAN) -> list["Span"]:
+        """Ranges of chunks of so many bytes at the most, or one chunk. The last has no end: a table may be growing."""
+        blocks = max(1, most * self.blocks // max(1, self.bytes + self.toast) // BLOCKS) * BLOCKS
         starts = range(0, max(1, self.blocks), blocks)
         return [Span(self, start, None if start == starts[-1] else start + blocks) for start in starts]
 
@@ -73,8 +71,10 @@ class Span:
 
     @property
     def bytes(self) -> int:
-        """As the table was measured."""
-        return (min(self.relation.blocks, self.end or self.relation.blocks) - self.first) * BLOCK
+        """As the table was measured, with its share of what is stored out of line."""
+        table = self.relation
+        blocks = min(table.blocks, self.end or table.blocks) - self.first
+        return blocks * (table.bytes + table.toast) // max(1, table.blocks)
 
 
 _RELATIONS = """
@@ -93,43 +93,6 @@ select c.oid, n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), c.rel
         or c.oid = 'pg_largeobject'::regclass and exists (select from pg_largeobject_metadata))
  order by c.oid
 """
-
-
-_TYPES = """
-with recursive used as (
-    select distinct a.atttypid as oid from pg_attribute a join pg_class c on c.oid = a.attrelid
-      join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'm') and a.attnum > 0 and not a.attisdropped
-       and (n.nspname !~ '^pg_' and n.nspname <> 'information_schema' or c.oid = 'pg_largeobject'::regclass)),
- bases as (
-    select oid, oid as base from used
-    union all
-    select b.oid, t.typbasetype from bases b join pg_type t on t.oid = b.base where t.typtype = 'd')
-select b.oid, format_type(t.oid, null), t.typname in ('interval', 'citext', '_interval', '_citext')
-  from bases b join pg_type t on t.oid = b.base where t.typtype <> 'd'
-"""
-
-
-def hashable(session: Session) -> dict[int, bool]:
-    """Every type that some column has, and whether rows of it can be hashed as they are.
-
-    The server is asked for a row of one null each: it looks the hash function up before it looks at the value, and
-    knows best about arrays, ranges and composites. Of a domain its base is asked: a null cast to the domain itself
-    would be refused by one that takes none, and would call the functions that somebody checks it with. Needs a session
-    outside of any transaction.
-    """
-    with telling(f"listing the types of {session.info.dbname}"):
-        types = session.execute(_TYPES).fetchall()
-        known: dict[int, bool] = {}
-        for oid, name, loose in types:
-            try:
-                # format_type quotes where needed: it is the server's own spelling of the type.
-                probe = sql.SQL("select hash_record_extended(row(null::{}), 0)").format(sql.SQL(name))
-                session.execute(probe)
-                known[oid] = not loose
-            except (psycopg.errors.UndefinedFunction, psycopg.errors.FeatureNotSupported):
-                known[oid] = False
-    return known
 
 
 def relations(session: Session, types: Mapping[int, bool]) -> tuple[list[Relation], dict[str, str]]:
@@ -155,13 +118,13 @@ def relations(session: Session, types: Mapping[int, bool]) -> tuple[list[Relatio
 def sized(session: Session, known: Sequence[Relation]) -> list[Relation]:
     """The same tables with their sizes. This takes the weakest lock on each, and waits where somebody holds it."""
     with telling(f"measuring the tables of {session.info.dbname}"):
-        sizes: dict[int, int] = dict(
-            session.execute(
-                "select o, coalesce(pg_relation_size(o), 0) from unnest(%s::oid[]) as o",
-                ([relation.oid for relation in known],),
-            ).fetchall()
-        )
-    return [replace(relation, bytes=sizes[relation.oid]) for relation in known]
+        rows = session.execute(
+            "select o, coalesce(pg_relation_size(o), 0), coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0)"
+            " from unnest(%s::oid[]) as o left join pg_class c on c.oid = o",
+            ([relation.oid for relation in known],),
+        ).fetchall()
+    sizes = {oid: (own, toast) for oid, own, toast in rows}
+    return [replace(relation, bytes=sizes[relation.oid][0], toast=sizes[relation.oid][1]) for relation in known]
 
 
 def lock(session: Session, types: Mapping[int, bool]) -> None:
@@ -201,15 +164,25 @@ def touch(session: Session, relation: Relation) -> bool:
 
 
 def chunks(session: Session, span: Span, hashing: Hashing) -> dict[int, Chunk]:
-    """Count and summed hash of each chunk of a range of blocks, as this session's snapshot sees it."""
+    """Count and summed hash of each chunk of a range of blocks, as this session's snapshot sees it.
+
+    One range scan of blocks for each chunk: to group the rows by their blocks instead takes twice as long. Whatever
+    the snapshot sees stands in blocks that the table has by now.
+    """
+    end = sql.SQL("pg_relation_size({}) / {}").format(sql.Literal(span.relation.oid), sql.Literal(BLOCK))
+    # Names of ours are qualified: the table may have columns of the same names.
     query = sql.SQL(
-        "select (t.ctid::text::point)[0]::bigint / {blocks}, count(*), sum({digest})"
-        " from only {table} t {range} group by 1"
+        "select g.block / {blocks}, c.rows, c.digest"
+        " from generate_series({first}, greatest({first}, {end} - 1), {blocks}) g(block),"
+        " lateral (select count(*) as rows, sum({digest}) as digest from only {table} t"
+        " where t.ctid >= format('(%s,0)', g.block)::tid and t.ctid < format('(%s,0)', g.block + {blocks})::tid) c"
+        " where c.rows > 0"
     ).format(
         blocks=sql.Literal(BLOCKS),
-        digest=_digest(span.relation, hashing),
+        first=sql.Literal(span.first),
+        end=end if span.end is None else sql.Literal(span.end),
+        digest=digest(span.relation.columns, hashing),
         table=_name(span.relation),
-        range=_range(span.first, span.end),
     )
     with _reading(session, span.relation):
         rows = session.execute(query).fetchall()
@@ -220,9 +193,13 @@ def rows_of(session: Session, relation: Relation, chunk: int, hashing: Hashing) 
     """Where each row of a chunk stands, its hash, and which transaction wrote it. No value leaves the server."""
     query = sql.SQL(
         "select r.place[0]::bigint, r.place[1]::bigint, r.digest, r.writer from (select t.ctid::text::point as place,"
-        " t.xmin::text::bigint as writer, {digest} as digest from only {table} t {range}) r"
+        " t.xmin::text::bigint as writer, {digest} as digest from only {table} t"
+        " where t.ctid >= {first}::tid and t.ctid < {end}::tid) r"
     ).format(
-        digest=_digest(relation, hashing), table=_name(relation), range=_range(chunk * BLOCKS, (chunk + 1) * BLOCKS)
+        digest=digest(relation.columns, hashing),
+        table=_name(relation),
+        first=sql.Literal(f"({chunk * BLOCKS},0)"),
+        end=sql.Literal(f"({(chunk + 1) * BLOCKS},0)"),
     )
     with _reading(session, relation):
         rows = session.execute(query).fetchall()
@@ -242,6 +219,7 @@ def same_file(session: Session, relation: Relation) -> bool:
 def from_the_heap(session: Session) -> None:
     """For the rest of this look, ask what the heap holds: an index may be right where the table is not."""
     with telling(f"preparing to read {session.info.dbname}"):
+        session.execute("set local enable_tidscan = on")
         for way in ("indexscan", "indexonlyscan", "bitmapscan"):
             session.execute(sql.SQL("set local {} = off").format(sql.Identifier(f"enable_{way}")))
 
@@ -265,35 +243,5 @@ def _reading(session: Session, relation: Relation) -> Iterator[None]:
         yield
 
 
-def _digest(relation: Relation, hashing: Hashing) -> sql.Composable:
-    """The hash of a row, seeded by its place: a row that is deleted and written again elsewhere is a change."""
-    if hashing.tier == "canonical":
-        values = [sql.SQL("t.{}").format(sql.Identifier(name)) for name, _ in relation.columns]
-        # A record's text tells null from empty, and where one column ends; and it is made by the types' own output
-        # functions, never by a cast that somebody made. Of a digest of 128 bits 64 are enough: the sum of a chunk has
-        # no more.
-        return sql.SQL("('x' || left(md5({} || t.ctid || row({})::text), 16))::bit(64)::bigint").format(
-            sql.Literal(f"{hashing.seed} "), sql.SQL(", ").join(values)
-        )
-    row: sql.Composable = sql.SQL("t")
-    if any(text for _, text in relation.columns):
-        columns = [
-            # As a record's text, for the same reasons.
-            sql.SQL('row(t.{})::text collate "C"' if text else "t.{}").format(sql.Identifier(name))
-            for name, text in relation.columns
-        ]
-        row = sql.SQL("row({})").format(sql.SQL(", ").join(columns))
-    return sql.SQL("hash_record_extended({}, hashtidextended(t.ctid, {}))").format(row, sql.Literal(hashing.seed))
-
-
 def _name(relation: Relation) -> sql.Composable:
     return sql.Identifier(relation.schema, relation.name)
-
-
-def _range(first: int, end: int | None) -> sql.Composable:
-    if first == 0 and end is None:
-        return sql.SQL("")
-    low = sql.SQL("where t.ctid >= {}::tid").format(sql.Literal(f"({first},0)"))
-    if end is None:
-        return low
-    return sql.SQL("{} and t.ctid < {}::tid").format(low, sql.Literal(f"({end},0)"))

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 import psycopg
 
 from dr import comparison, postgres
-from dr.checks.chunks import SPAN, Relation, Span, chunks, from_the_heap, hashable, relations, rows_of, side, sized
+from dr.checks.chunks import Relation, Span, chunks, from_the_heap, relations, rows_of, side, sized
+from dr.checks.digests import hashable
 from dr.errors import Unable
 from dr.hashing import Hashing
 from dr.isolation import Before, TableBefore
@@ -57,7 +58,7 @@ class Reading:
     def observe(self) -> ObservedDatabase:
         """Every chunk of every table. A table that cannot be read is listed, and does not keep the others back."""
         spans = [span for relation in self._relations.values() for span in relation.spans()]
-        spans.sort(key=lambda span: min(span.relation.blocks - span.first, SPAN), reverse=True)
+        spans.sort(key=lambda span: span.bytes, reverse=True)
         parts: dict[str, dict[int, Chunk]] = {key: {} for key in self._relations}
         damaged: dict[str, str] = {}
         unread: dict[str, str] = {}

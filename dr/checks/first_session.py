@@ -22,7 +22,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from dr.checks.chunks import Relation, Span, chunks, hashable, relations, rows_of, side, sized
+from dr.checks.chunks import Relation, Span, chunks, relations, rows_of, side, sized
+from dr.checks.digests import hashable
 from dr.clock import Deadline
 from dr.errors import Unable
 from dr.hashing import Hashing

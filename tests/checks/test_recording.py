@@ -11,6 +11,7 @@ import pytest
 
 from dr.checks import assertions, chunks, content, heartbeat, schema
 from dr.checks.chunks import BLOCK
+from dr.checks.digests import hashable
 from dr.errors import Unable
 from dr.estate import Assertion
 from dr.hashing import Hashing, Tier
@@ -231,7 +232,7 @@ def test_two_rows_that_differ_are_hashed_differently(source: Source, tier: Tier,
             for values in (before, after):
                 owner.execute("truncate one_row")
                 owner.execute(f"insert into one_row select {values}".encode())
-                found, _ = chunks.relations(owner, chunks.hashable(owner))
+                found, _ = chunks.relations(owner, hashable(owner))
                 (relation,) = [one for one in found if one.name == "one_row"]
                 seen.append(chunks.rows_of(owner, relation, 0, Hashing(seed=1, tier=tier))[0].digest)
         finally:
