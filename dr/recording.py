@@ -23,7 +23,7 @@ from dr.postgres import Login, Session, join
 from dr.sharing import spread
 from dr.table_comparison import BLOCKS
 from dr.telling import Locked
-from dr.verification import Chunk, DatabaseBaseline, SeenRow, TableBaseline, TableSide
+from dr.verification import Chunk, DatabaseBaseline, SeenRow, SequenceState, TableBaseline, TableSide
 
 Found = TypeVar("Found")
 PATIENCE_FOR_LOCKS = "100ms"
@@ -69,9 +69,26 @@ def record(name: str, source: Source, reading: Reading) -> DatabaseBaseline:
         tables=dict(sorted(tables.items())),
         excluded=excluded | excluded_after,
         before=shapes[0],
-        after=shapes[1],
+        after=shapes[1].model_copy(update={"sequences": _looked_at_again(source.after, shapes[1].sequences)}),
         visible_before=source.before.held.visible,
     )
+
+
+def _looked_at_again(side: Side, known: Mapping[str, SequenceState]) -> dict[str, SequenceState]:
+    """The same sequences, with where they stand by now, unless one was set back or made anew meanwhile."""
+    try:
+        now = schema.sequences(side.counting)
+    except Locked:
+        # Somebody alters one. What is known already is as true as before, and only narrower.
+        return dict(known)
+
+    def later(name: str, was: SequenceState) -> int | None:
+        stands = now.get(name)
+        if stands is None or stands.last is None or stands.increment != was.increment:
+            return None
+        return stands.last if was.last is None or (stands.last - was.last) * was.increment >= 0 else None
+
+    return {name: was.model_copy(update={"later": later(name, was)}) for name, was in known.items()}
 
 
 def _both(sides: tuple[Side, Side], work: Callable[[Side, int], Found]) -> list[Found]:

@@ -118,7 +118,7 @@ def _out_of_bounds(before: SequenceState, after: SequenceState, there: SequenceS
         return (f"{before.last} or later", "never used" if there.last is None else str(there.last))
     if there.last is None:
         return None
-    if after.last is None:
+    if after.last is None and after.later is None:
         return ("never used", str(there.last))
     furthest = _furthest(after)
     return (f"{furthest} at the furthest", str(there.last)) if (there.last - furthest) * step > 0 else None
@@ -126,7 +126,8 @@ def _out_of_bounds(before: SequenceState, after: SequenceState, there: SequenceS
 
 def _furthest(state: SequenceState) -> int:
     """Where a sequence may stand after a crash: values are logged in advance."""
-    return (state.last or 0) + state.increment * (LOGGED_AHEAD + state.cache)
+    last = state.last if state.later is None else state.later
+    return (last or 0) + state.increment * (LOGGED_AHEAD + state.cache)
 
 
 def _told(

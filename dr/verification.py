@@ -135,6 +135,9 @@ class SequenceState(Fact):
 
     last: int | None
     """The value handed out last; None when none was yet."""
+    later: int | None = None
+    """The same once the source's rows were read: a recovery replays what was drawn until the first commit after its
+    instant, which may come after this moment. None where nobody looked again."""
     increment: int
     cache: int
     cycles: bool

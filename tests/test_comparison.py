@@ -260,6 +260,10 @@ def test_a_sequence_stands_between_its_sides_or_a_little_ahead() -> None:
         assert sequences(sequence(10), sequence(12), sequence(last)) == ["passed"]
     for wrong in (9, 46, None):
         assert sequences(sequence(10), sequence(12), sequence(wrong)) == ["failed", "failed"]
+    # What was drawn before the next commit is replayed, and the source was looked at again.
+    assert sequences(sequence(10), sequence(12, later=80), sequence(113)) == ["passed"]
+    assert sequences(sequence(10), sequence(12, later=80), sequence(114)) == ["failed", "failed"]
+    assert sequences(sequence(None), sequence(None, later=3), sequence(1)) == ["passed"]
     down = {"increment": -1}
     assert sequences(sequence(-5, **down), sequence(-6, **down), sequence(-7, **down)) == ["passed"]
     assert sequences(sequence(-5, **down), sequence(-6, **down), sequence(-4, **down)) == ["failed", "failed"]

@@ -92,6 +92,25 @@ def test_a_commit_that_hangs_at_the_instant_is_in_doubt_and_nobody_is_accused(so
     assert "failed" not in outcomes.values()
 
 
+def test_values_that_are_drawn_after_the_instant_and_before_the_next_commit_are_no_difference(source: Source) -> None:
+    """A recovery ends at the first commit after its instant, and replays what was logged until then."""
+    with as_owner(source.cluster) as owner:
+        owner.execute("begin")
+
+        def when_it_stands(text: str) -> None:
+            if "bracket around" in text:
+                owner.execute("select nextval('tickets'), nextval('never_used') from generate_series(1, 200)")
+
+        recorded = source.capture(say=when_it_stands)
+        owner.execute("commit")
+    copy = source.restore(recorded.instant)
+    try:
+        found = [one for one in schema.check(entering(copy), recorded, first="postgres") if one.check == "sequences"]
+    finally:
+        copy.remove()
+    assert {one.outcome for one in found} == {"passed"}, found
+
+
 HANGING = (
     "insert into events values (7, '2026-03-03', 'committed before the instant')",
     "delete from shapes where id = 400",
