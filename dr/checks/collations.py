@@ -74,7 +74,9 @@ def _database(visit: Visit, known: DatabaseBaseline | None) -> list[Finding]:
     by_bytes = 0
     told: list[str] = []
     for name, provider, locale, recorded, actual in rows:
-        source = _VERSIONS.search(known.after.objects.get(name, "")) if known else None
+        shapes = (known.before, known.after) if known else ()
+        sources = [one for shape in shapes if (one := _VERSIONS.search(shape.objects.get(name, "")))]
+        source = sources[-1] if sources else None
         version = f"{_PROVIDERS.get(provider, provider)} {actual}"
         if actual is None and _by_bytes(locale):
             by_bytes += 1
@@ -86,7 +88,7 @@ def _database(visit: Visit, known: DatabaseBaseline | None) -> list[Finding]:
             found.append(visit.finding("failed", name, sorted_by, version, "REINDEX what sorts text before it is used"))
         elif recorded == actual:
             same.append(version)
-        elif source:
+        elif recorded in [one["recorded"] for one in sources]:
             told.append(f"{name}: recorded {recorded}, {version}; so at the source too")
         else:
             made = f"sorted by version {recorded}, as recorded"

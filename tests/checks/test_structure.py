@@ -216,6 +216,31 @@ def test_a_flipped_bit_is_found_by_its_checksum(source: Source, sound: Restored,
         one.cluster.remove()
 
 
+def test_a_version_that_the_source_recorded_otherwise_is_not_called_the_sources(sound: Restored) -> None:
+    def said(recorded: str) -> list[Finding]:
+        app = sound.recorded.databases["app"]
+        shape = app.after.model_copy(
+            update={"objects": app.after.objects | {label: f"provider=c version={recorded} actual={actual}"}}
+        )
+        known = {**sound.recorded.databases, "app": app.model_copy(update={"after": shape})}
+        baseline = sound.recorded.model_copy(update={"databases": known})
+        found = collations.check(entering(sound.cluster), baseline, first="postgres")
+        return [one for one in found if one.subject.startswith("app.") and one.outcome == "failed"]
+
+    with sound.cluster.connect("app") as admin:
+        english = "select 'collation ' || oid::regcollation, collversion from pg_collation where collname = 'english'"
+        row = admin.execute(english).fetchone()
+        assert row is not None
+        label, actual = row[0] if "." in row[0] else row[0].replace(" ", " public."), row[1]
+        admin.execute("update pg_collation set collversion = '0.1' where collname = 'english'")
+        try:
+            assert said("0.1") == []
+            (found,) = said(actual)
+            assert "0.1" in found.expected
+        finally:
+            admin.execute("update pg_collation set collversion = %s where collname = 'english'", (actual,))
+
+
 def test_a_role_without_rights_is_not_available(sound: Restored) -> None:
     def reader(name: str) -> Login:
         return login_to(sound.cluster, name, "reader", "reader-password")
