@@ -10,7 +10,10 @@ import click
 
 from dr.cli.lab_options import alive, home_option
 from dr.cli.options import json_option
-from dr.lab.faults.catalogue import CATALOGUE, Entry, Option
+from dr.lab.faults.catalogue import CATALOGUE
+from dr.lab.faults.entries import BEYOND_CHECKS, KINDS, Entry, Option
+
+INDENT = " " * 8
 
 
 @click.group()
@@ -38,10 +41,22 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_as_json(entry) for entry in CATALOGUE.values()], indent=2))
         return
-    for entry in CATALOGUE.values():
-        click.echo(f"{entry.name}")
-        click.echo(textwrap.fill(entry.what, 100, initial_indent="    ", subsequent_indent="    "))
-        click.echo(f"    dr lab fault inject {entry.name} {entry.example}\n")
+    for kind, about in KINDS.items():
+        click.echo(f"{kind.upper()}: {about}\n")
+        for entry in CATALOGUE.values():
+            if entry.kind == kind:
+                click.echo(f"  {entry.number:<5} {entry.name}")
+                for told in (entry.what, f"Stands for {entry.simulates}.", f"Found: {found(entry)}."):
+                    click.echo(textwrap.fill(told, 100, initial_indent=INDENT, subsequent_indent=INDENT))
+                click.echo(f"{INDENT}dr lab fault inject {entry.name} {entry.example}\n")
+
+
+def found(entry: Entry) -> str:
+    """Where a restore test finds a fault, in words."""
+    if not entry.caught_at:
+        return BEYOND_CHECKS["nothing"] if entry.kind != "weather" else "nothing: a run has to live through it"
+    by = BEYOND_CHECKS.get(entry.caught_by, f"by the check `{entry.caught_by}`")
+    return f"at {entry.caught_at} or before, {by}"
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:
@@ -56,7 +71,18 @@ def _as_json(entry: Entry) -> dict[str, Any]:
         }
         for option in entry.options
     ]
-    return {"name": entry.name, "what": entry.what, "options": options, "example": entry.example}
+    return {
+        "name": entry.name,
+        "number": entry.number,
+        "kind": entry.kind,
+        "what": entry.what,
+        "simulates": entry.simulates,
+        "caught_at": entry.caught_at or None,
+        "caught_by": entry.caught_by,
+        "also": list(entry.also),
+        "options": options,
+        "example": entry.example,
+    }
 
 
 @fault.group()

@@ -7,6 +7,7 @@
     home.py       the folder that a lab lives in, and what may be done to it
     life.py       up, status, down: what `dr lab` does, seen from outside the process
     processes.py  a pid and its start time together, so that nobody else is ever signalled
+    damage/       what a restored database can come up with: files, rows, shapes, recoveries
     faults/       the faults that can be injected, and how to undo each
     front/        the ports: signatures, dispatch by service, S3 replication, the control port
     dns/          Route 53's name servers, health checks, and a caching resolver

@@ -1,6 +1,7 @@
 """Bring a base backup to life: as it is, or replayed to an exact second."""
 
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from dr.errors import Unable
@@ -15,8 +16,14 @@ def from_base(cluster: Cluster, base: Base) -> None:
     cluster.start()
 
 
-def to_instant(cluster: Cluster, base: Base, archive: Archive, instant: datetime) -> None:
-    """Replay the archive up to and including `instant`, and open the copy for writing.
+Astray = Callable[[Cluster, dict[str, str]], object]
+"""Does something to what was laid out, and to the settings that the server is about to recover by."""
+
+
+def to_instant(
+    cluster: Cluster, base: Base, archive: Archive, instant: datetime, *, astray: Astray | None = None
+) -> None:
+    """Replay the archive up to and including `instant`, and open the copy for writing. `astray` may spoil that.
 
     Raises ServerFailed when the archive does not carry that far, and Unable when the base is younger than the
     instant: PostgreSQL would silently restore a later state.
@@ -34,16 +41,17 @@ def to_instant(cluster: Cluster, base: Base, archive: Archive, instant: datetime
     signal = cluster.data / "recovery.signal"
     signal.touch(mode=0o600)
     cluster.machine.account.own(signal)
-    cluster.start(
-        {
-            "restore_command": archive.restore_command,
-            "recovery_target_time": f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00",
-            "recovery_target_inclusive": "on",
-            "recovery_target_action": "promote",
-            # With a standby's checks a copy with fewer connections than its source would pause for ever.
-            "hot_standby": "off",
-        }
-    )
+    settings = {
+        "restore_command": archive.restore_command,
+        "recovery_target_time": f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00",
+        "recovery_target_inclusive": "on",
+        "recovery_target_action": "promote",
+        # With a standby's checks a copy with fewer connections than its source would pause for ever.
+        "hot_standby": "off",
+    }
+    if astray:
+        astray(cluster, settings)
+    cluster.start(settings)
     with cluster.connect() as connection:
         row = connection.execute("select pg_is_in_recovery()").fetchone()
     if row != (False,):

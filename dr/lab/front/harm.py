@@ -9,6 +9,7 @@ from moto.s3.models import FakeKey
 
 from dr.errors import Refused
 from dr.lab.faults.ledger import Done, Injector
+from dr.lab.front import harm_objects
 from dr.lab.front.calls import Calls, Rule
 from dr.lab.front.keys import ACCOUNT
 from dr.lab.front.operations import knows
@@ -28,6 +29,7 @@ def injectors(calls: Calls, store: Store, replication: Replication) -> dict[str,
         "s3-replication": lambda given: _replication(store, replication, given),
         "s3-version-missing": lambda given: _version_missing(store, given),
         "s3-wrong-bytes": lambda given: _wrong_bytes(store, given),
+        **harm_objects.injectors(store),
     }
 
 

@@ -131,6 +131,13 @@ class Store:
         tagger.delete_all_tags_for_resource(replica.arn)
         tagger.copy_tags(source.arn, replica.arn)
 
+    def tag(self, version: FakeKey, tags: dict[str, str]) -> None:
+        """Give a version these tags, and no other."""
+        tagger = _backend().tagger
+        tagger.delete_all_tags_for_resource(version.arn)
+        if tags:
+            tagger.tag_resource(version.arn, tagger.convert_dict_to_tags_input(tags))
+
     def copy_parts(self, source: FakeKey, replica: FakeKey) -> None:
         if source in self.parts:
             self.parts[replica] = self.parts[source]

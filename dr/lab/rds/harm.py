@@ -5,7 +5,7 @@ from typing import Any
 
 from dr.errors import Refused
 from dr.lab.faults.ledger import Done, Injector
-from dr.lab.rds import harm_bytes, replicas
+from dr.lab.rds import harm_bytes, harm_restore, replicas
 from dr.lab.rds.mishaps import Ending, Shortage
 from dr.lab.rds.records import Instance
 from dr.lab.rds.world import World
@@ -23,6 +23,7 @@ def injectors(world: World) -> dict[str, Injector]:
         "replica-lag": lambda given: _replica_lag(world, given),
         "replica-stopped": lambda given: _replica_stopped(world, given),
         **harm_bytes.injectors(world),
+        **harm_restore.injectors(world),
     }
 
 

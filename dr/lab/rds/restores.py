@@ -1,6 +1,7 @@
 """New instances out of old bytes: from a snapshot, or from automated backups to an exact second."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from dr.lab.engine import recovery
@@ -33,13 +34,18 @@ def from_snapshot(world: World, region: Region, request: dict[str, Any]) -> Answ
     _key_usable(world, region, snapshot.traits.key)
     owner = backups.owner(region, snapshot)
     instance = _instance(world, region, identifier, snapshot.traits, request)
-    instances.launch(
-        world,
-        instance,
-        backups.holding(world, owner, lambda cluster: recovery.from_base(cluster, base)),
-        broken="incompatible-restore",
-        told=f"Restored from snapshot {snapshot.identifier}",
-    )
+    spoiling = world.mishaps.spoiling(region.name, snapshot.traits.identifier, replays=False)
+    if spoiling and spoiling.furnish:
+        spoiling.furnish(instance)
+
+    def bring_up(cluster: Cluster) -> None:
+        recovery.from_base(cluster, base)
+        if spoiling and spoiling.strike:
+            spoiling.strike(cluster)
+
+    held = backups.holding(world, owner, bring_up)
+    told = f"Restored from snapshot {snapshot.identifier}"
+    instances.launch(world, instance, held, broken="incompatible-restore", told=told)
     return {"DBInstance": describe.instance(world, instance)}
 
 
@@ -53,8 +59,16 @@ def to_point_in_time(world: World, region: Region, request: dict[str, Any]) -> A
     traits.key, traits.retention = source.key, source.retention
     instance = _instance(world, region, identifier, traits, request)
 
+    spoiling = world.mishaps.spoiling(region.name, source.traits.identifier, replays=True)
+    if spoiling and spoiling.furnish:
+        spoiling.furnish(instance)
+
     def bring_up(cluster: Cluster) -> None:
-        recovery.to_instant(cluster, base, source.archive, instant)
+        recover = spoiling.recover if spoiling else None
+        astray = partial(recover, source.archive, instant) if recover else None
+        recovery.to_instant(cluster, base, source.archive, instant, astray=astray)
+        if spoiling and spoiling.strike:
+            spoiling.strike(cluster)
 
     told = f"Restored from DB instance {traits.identifier} to {identifier} at {stamp(instant)}"
     held = backups.holding(world, source, bring_up)
