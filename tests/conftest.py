@@ -65,7 +65,7 @@ def _turn(item: pytest.Item) -> int:
     Small tests of the core come last, because they fill whatever time one worker has left.
     """
     folder = item.path.parent.name
-    return 2 if folder == "tests" else 1 if folder in ("runs", "flows") else 0
+    return 2 if folder == "tests" else 1 if folder in ("runs", "flows", "catalogue") else 0
 
 
 def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,0 +1,32 @@
+"""The faults that tests here are made of, and which of them `make test` keeps: one of each kind."""
+
+import pytest
+
+from dr.lab.faults.catalogue import CATALOGUE
+from dr.lab.faults.entries import Entry, Kind
+from tests.catalogue.awaited import AWAITED
+
+OF_A_KIND = {
+    "heap-page-zeroed",
+    "btree-key-flip",
+    "recovered-too-early",
+    "row-doubled",
+    "sequence-behind",
+    "restore-public",
+    "application-password",
+    "s3-wrong-bytes",
+}
+"""At least one of each kind that a restore test finds something of."""
+
+
+def of(*kinds: Kind) -> list[Entry]:
+    """What there is of some kinds, and whose check there is."""
+    return [entry for entry in CATALOGUE.values() if entry.kind in kinds and entry.name not in AWAITED]
+
+
+def parameter(entry: Entry, *more: str) -> "pytest.ParameterSet":  # type: ignore[name-defined]
+    """One fault as a parameter of a test, marked as `make test` and `make catalogue` want it."""
+    marks = [pytest.mark.catalogue]
+    if entry.name in OF_A_KIND and "off" not in more:
+        marks.append(pytest.mark.one_of_a_kind)
+    return pytest.param(entry, *more, marks=marks, id="-".join((entry.name, *more)))

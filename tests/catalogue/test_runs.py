@@ -1,0 +1,108 @@
+"""Faults that only a whole run can meet: recoveries that go astray, what RDS makes of a restore, keys and copies."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dr.lab.faults.entries import Entry
+from dr.recovery import AtPoint, AtTime
+from tests.catalogue.expecting import of, parameter
+from tests.catalogue.outcome import assert_caught, of_report
+from tests.catalogue.told import tell
+from tests.catalogue.whole import HERE, RESTORED, THERE, injected, whole_test
+from tests.runs.conftest import Runner
+
+
+@pytest.mark.parametrize("entry", [parameter(entry) for entry in of("recovery") if entry.name != "missing-wal"])
+def test_a_recovery_that_goes_astray_is_caught(runner: Runner, entry: Entry) -> None:
+    with injected(runner, entry.name, **RESTORED):
+        outcome = whole_test(runner)
+    tell(entry, "", outcome)
+    assert_caught(entry, outcome)
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "restore-ends": {"region": THERE, "status": "incompatible-network", "times": 1},
+    "no-capacity": {"region": THERE, "times": 10},
+    "quota": {"region": THERE, "quota": "instances", "value": 0},
+    "s3-replication": {"bucket": "receipts-documents-eu-west-1", "outcome": "failed"},
+    "kms-key": {"region": THERE, "key": "alias/firedrill", "state": "Disabled"},
+}
+"""What the faults are asked for with that do not wait for the restore of one instance."""
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        parameter(entry)
+        for entry in of("restore", "control plane")
+        if entry.name not in ("stale-copy",) and entry.caught_by != "backup"
+    ],
+)
+def test_what_a_restore_stands_on_is_looked_at(runner: Runner, entry: Entry) -> None:
+    with injected(runner, entry.name, **OPTIONS.get(entry.name, RESTORED)):
+        outcome = whole_test(runner)
+    tell(entry, "", outcome)
+    assert_caught(entry, outcome)
+
+
+@pytest.mark.parametrize(
+    "entry", [parameter(entry) for entry in of("control plane", "objects") if entry.caught_by == "backup"]
+)
+def test_a_backup_that_does_not_arrive_is_not_committed(runner: Runner, entry: Entry) -> None:
+    with injected(runner, entry.name, **OPTIONS.get(entry.name, RESTORED)):
+        outcome = of_report(runner.backup())
+    tell(entry, "", outcome)
+    assert_caught(entry, outcome)
+
+
+def test_a_hole_in_the_log_that_is_needed(runner: Runner, entry: Entry) -> None:
+    newest = _latest(runner)
+    with injected(runner, entry.name, **RESTORED):
+        later = _until(lambda: moment if (moment := _latest(runner)) > newest else None)
+        outcome = whole_test(runner, AtTime(time=later))
+    tell(entry, "", outcome)
+    assert_caught(entry, outcome)
+
+
+def test_a_snapshot_that_is_not_what_it_says(runner: Runner, entry: Entry) -> None:
+    """Its copy in the recovery site is what a test restores."""
+    copies = [one for one in _snapshots(runner, THERE) if one.startswith("firedrill-")]
+    given = {"region": THERE, "snapshot": copies[-1]}
+    if entry.name == "stale-copy":
+        given["older"] = next(one for one in _snapshots(runner, HERE) if one.startswith("rds:"))
+    with injected(runner, entry.name, **given):
+        outcome = whole_test(runner, AtPoint(identifier=copies[-1]))
+    tell(entry, "", outcome)
+    assert_caught(entry, outcome)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The two tests of single faults get theirs."""
+    single = {
+        "test_a_hole_in_the_log_that_is_needed": ("missing-wal",),
+        "test_a_snapshot_that_is_not_what_it_says": ("stale-copy", "corrupt-page"),
+    }
+    if names := single.get(metafunc.function.__name__):
+        every = {entry.name: entry for entry in of("recovery", "restore", "files", "control plane")}
+        metafunc.parametrize("entry", [parameter(every[name]) for name in names])
+
+
+def _snapshots(runner: Runner, region: str) -> list[str]:
+    found = runner.lab.owners.client("rds", region).describe_db_snapshots()["DBSnapshots"]
+    return [one["DBSnapshotIdentifier"] for one in sorted(found, key=lambda one: one["SnapshotCreateTime"])]
+
+
+def _latest(runner: Runner) -> Any:
+    (found,) = runner.lab.client("rds", THERE).describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]
+    return found["RestoreWindow"]["LatestTime"]
+
+
+def _until(look: Callable[[], Any], seconds: float = 120) -> Any:
+    end = time.monotonic() + seconds
+    while (seen := look()) is None:
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.2)
+    return seen
