@@ -51,6 +51,16 @@ def assert_caught(entry: Entry, outcome: Outcome) -> None:
         assert min(levels) <= LEVELS.index(next(level for level in LEVELS if level == entry.caught_at)), told(outcome)
 
 
+def assert_needed(entry: Entry, outcome: Outcome) -> None:
+    """Had the named check never been asked, this would be red: nobody else stands in for it in silence."""
+    try:
+        assert_caught(entry, outcome.without(entry.caught_by))
+    except AssertionError:
+        return
+    silent = entry.caught_by == "nothing" or "restore" in outcome.caught_by
+    assert silent, f"{entry.name}: {entry.caught_by} is not missed"
+
+
 def told(outcome: Outcome) -> str:
     """Who said what: one line for each check."""
     said = dict(outcome.beyond)

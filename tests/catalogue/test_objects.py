@@ -6,12 +6,16 @@ import pytest
 
 from dr.lab.faults.entries import Entry
 from tests.catalogue.expecting import of, parameter
-from tests.catalogue.outcome import assert_caught
+from tests.catalogue.outcome import assert_caught, assert_needed
 from tests.catalogue.told import tell
 from tests.catalogue.whole import injected, whole_test
 from tests.runs.conftest import Runner
 
 COPY = "receipts-documents-eu-central-1"
+
+
+pytestmark = pytest.mark.timeout(1200)
+"""Each waits for a server that stops and starts several times."""
 
 
 @pytest.mark.parametrize("entry", [parameter(entry) for entry in of("objects") if entry.caught_by != "backup"])
@@ -29,3 +33,4 @@ def test_damage_to_an_object_is_caught(runner: Runner, entry: Entry) -> None:
         outcome = whole_test(runner, None, "receipts-documents")
     tell(entry, "", outcome)
     assert_caught(entry, outcome)
+    assert_needed(entry, outcome)

@@ -9,10 +9,13 @@ import pytest
 from dr.lab.faults.entries import Entry
 from dr.recovery import AtPoint, AtTime
 from tests.catalogue.expecting import of, parameter
-from tests.catalogue.outcome import assert_caught, of_report
+from tests.catalogue.outcome import assert_caught, assert_needed, of_report
 from tests.catalogue.told import tell
 from tests.catalogue.whole import HERE, RESTORED, THERE, injected, whole_test
 from tests.runs.conftest import Runner
+
+pytestmark = pytest.mark.timeout(1200)
+"""Each waits for a server that stops and starts several times."""
 
 
 @pytest.mark.parametrize("entry", [parameter(entry) for entry in of("recovery") if entry.name != "missing-wal"])
@@ -21,6 +24,7 @@ def test_a_recovery_that_goes_astray_is_caught(runner: Runner, entry: Entry) -> 
         outcome = whole_test(runner)
     tell(entry, "", outcome)
     assert_caught(entry, outcome)
+    assert_needed(entry, outcome)
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -46,6 +50,7 @@ def test_what_a_restore_stands_on_is_looked_at(runner: Runner, entry: Entry) -> 
         outcome = whole_test(runner)
     tell(entry, "", outcome)
     assert_caught(entry, outcome)
+    assert_needed(entry, outcome)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +61,7 @@ def test_a_backup_that_does_not_arrive_is_not_committed(runner: Runner, entry: E
         outcome = of_report(runner.backup())
     tell(entry, "", outcome)
     assert_caught(entry, outcome)
+    assert_needed(entry, outcome)
 
 
 def test_a_hole_in_the_log_that_is_needed(runner: Runner, entry: Entry) -> None:
@@ -65,6 +71,7 @@ def test_a_hole_in_the_log_that_is_needed(runner: Runner, entry: Entry) -> None:
         outcome = whole_test(runner, AtTime(time=later))
     tell(entry, "", outcome)
     assert_caught(entry, outcome)
+    assert_needed(entry, outcome)
 
 
 def test_a_snapshot_that_is_not_what_it_says(runner: Runner, entry: Entry) -> None:
@@ -77,6 +84,7 @@ def test_a_snapshot_that_is_not_what_it_says(runner: Runner, entry: Entry) -> No
         outcome = whole_test(runner, AtPoint(identifier=copies[-1]))
     tell(entry, "", outcome)
     assert_caught(entry, outcome)
+    assert_needed(entry, outcome)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -3,20 +3,25 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from threading import Lock
 from typing import Any
 
-from dr.errors import Refused
+from dr.errors import Refused, Unable
 from dr.lab.damage.files import FILES
 from dr.lab.damage.replays import REPLAYS, Replay
 from dr.lab.damage.statements import STATEMENTS
 from dr.lab.damage.striking import put_back, spare, strike
 from dr.lab.engine.archive import Archive
-from dr.lab.engine.cluster import Cluster
+from dr.lab.engine.cluster import Cluster, ServerFailed
 from dr.lab.faults.ledger import Done, Injector
 from dr.lab.rds import placement, states
 from dr.lab.rds.mishaps import Spoiling
 from dr.lab.rds.records import Instance
 from dr.lab.rds.world import World
+
+_ONE_AT_A_TIME = Lock()
+"""Whoever asks may have given up on an answer, and ask for the next: servers stop and start for one at a time."""
+DOES_NOT_START = "does not start any more"
 
 
 def injectors(world: World) -> dict[str, Injector]:
@@ -49,13 +54,22 @@ def _now(world: World, name: str, given: dict[str, Any], how: dict[str, Any]) ->
                 hint="damage its next restore instead: --when next-restore",
             )
     cluster = instance.cluster
-    kept = spare(cluster)
-    try:
-        told = strike(cluster, name, **how)
-    except BaseException:
-        put_back(cluster, kept)
-        raise
-    return Done(f"{instance.identifier} in {instance.region}: {told}", lambda: put_back(cluster, kept))
+    with _ONE_AT_A_TIME:
+        kept = spare(cluster)
+        try:
+            told = strike(cluster, name, **how)
+        except ServerFailed as problem:
+            put_back(cluster, kept)
+            raise Unable(f"{instance.identifier} {DOES_NOT_START} with {name}: {problem.message}") from problem
+        except BaseException:
+            put_back(cluster, kept)
+            raise
+
+    def undo() -> None:
+        with _ONE_AT_A_TIME:
+            put_back(cluster, kept)
+
+    return Done(f"{instance.identifier} in {instance.region}: {told}", undo)
 
 
 def _astray(world: World, recover: Callable[[Replay], str], given: dict[str, Any]) -> Done:
