@@ -8,12 +8,10 @@ from tests.catalogue.awaited import AWAITED
 
 OF_A_KIND = {
     "heap-page-zeroed",
-    "btree-key-flip",
     "recovered-too-early",
     "row-doubled",
     "sequence-behind",
     "restore-public",
-    "application-password",
     "s3-wrong-bytes",
 }
 """At least one of each kind that a restore test finds something of."""

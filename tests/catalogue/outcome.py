@@ -6,8 +6,6 @@ from dr.lab.faults.entries import BEYOND_CHECKS, Entry
 from dr.report.model import Report
 from dr.verification import LEVELS, Finding
 
-BAD = ("failed", "errored")
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -24,9 +22,14 @@ class Outcome:
         return [finding for finding in self.findings if finding.outcome == "failed"]
 
     @property
+    def bad(self) -> list[Finding]:
+        """What failed; and, before anything did, what could not be told."""
+        return self.failed or [finding for finding in self.findings if finding.outcome == "errored"]
+
+    @property
     def caught_by(self) -> set[str]:
         """Every check that said that something is wrong, and whatever else stopped the run."""
-        return {finding.check for finding in self.failed} | self.beyond.keys()
+        return {finding.check for finding in self.bad} | self.beyond.keys()
 
     def without(self, check: str) -> "Outcome":
         """The same, had this check never been asked."""
@@ -41,12 +44,12 @@ def assert_caught(entry: Entry, outcome: Outcome) -> None:
         return
     assert outcome.verdict != "passed", f"{entry.name} escaped"
     assert outcome.caught_by, f"{entry.name}: {outcome.verdict}, and no check says why: {outcome}"
-    if "restore" not in outcome.caught_by:
+    if not outcome.caught_by & {"restore", "unread"}:
         assert entry.caught_by in outcome.caught_by, f"{entry.name}: {entry.caught_by} is silent: {told(outcome)}"
     assert outcome.caught_by <= {entry.caught_by, *entry.also}, (
         f"{entry.name}: not said to be found by: {told(outcome)}"
     )
-    levels = [LEVELS.index(finding.level) for finding in outcome.failed]
+    levels = [LEVELS.index(finding.level) for finding in outcome.bad]
     if levels:
         assert min(levels) <= LEVELS.index(next(level for level in LEVELS if level == entry.caught_at)), told(outcome)
 
@@ -57,14 +60,14 @@ def assert_needed(entry: Entry, outcome: Outcome) -> None:
         assert_caught(entry, outcome.without(entry.caught_by))
     except AssertionError:
         return
-    silent = entry.caught_by == "nothing" or "restore" in outcome.caught_by
+    silent = entry.caught_by == "nothing" or outcome.caught_by & {"restore", "unread"}
     assert silent, f"{entry.name}: {entry.caught_by} is not missed"
 
 
 def told(outcome: Outcome) -> str:
     """Who said what: one line for each check."""
     said = dict(outcome.beyond)
-    for finding in outcome.failed:
+    for finding in outcome.bad:
         said.setdefault(
             finding.check,
             f"{finding.level} {finding.subject}: {finding.observed}" + f" ({finding.detail})" * bool(finding.detail),
@@ -78,9 +81,17 @@ def of_report(report: Report) -> Outcome:
     beyond: dict[str, str] = {}
     for step in report.steps:
         if step.outcome == "errored":
-            isolating = "scratch instance" in step.detail and "restore" in step.action
-            where = "backup" if report.kind == "backup" else "isolation" if isolating else "restore"
-            beyond.setdefault(where, step.detail)
+            isolating = step.action == "restore_database" and step.detail.startswith("scratch instance")
+            beyond.setdefault(
+                "backup"
+                if report.kind == "backup"
+                else "isolation"
+                if isolating
+                else "restore"
+                if step.action.startswith("restore_")
+                else "unread",
+                step.detail,
+            )
     if any("were promised" in reason for reason in report.reasons):
         beyond["objectives"] = next(reason for reason in report.reasons if "were promised" in reason)
     assert beyond.keys() <= BEYOND_CHECKS.keys()

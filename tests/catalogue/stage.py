@@ -92,7 +92,7 @@ class Stage:
             StepFinished(step=name, outcome="errored" if detail else "done", detail=detail),
         ]
         verdict, _ = judge(read(self._with(events)))
-        return Outcome(verdict, tuple(context.heard), {"restore": detail} if detail else {})
+        return Outcome(verdict, tuple(context.heard), {"unread": detail} if detail else {})
 
     def _with(self, events: list[Event]) -> list[Entry]:
         """The journal of a run that went on like this, and then took its scratch away."""

@@ -16,7 +16,7 @@ def tell(entry: Entry, variant: str, outcome: Outcome) -> None:
     if folder := os.environ.get(VARIABLE):
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        levels = {finding.check: finding.level for finding in outcome.failed}
+        levels = {finding.check: finding.level for finding in outcome.bad}
         row = {
             "name": entry.name,
             "variant": variant,

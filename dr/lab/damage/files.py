@@ -12,6 +12,14 @@ META = 1
 """The first page of an index describes it; damage to it is too easy to find."""
 NEXT_TO_LAST = 8
 """From the end of a row: its last column is eight bytes long in every table that is hit by default, and in no index."""
+FLAGS = 10
+"""Where a page's flags stand (storage/bufpage.h)."""
+ALL_VISIBLE = 0x04
+"""There: PD_ALL_VISIBLE. With it nobody asks of single rows."""
+INFOMASK = 21
+"""The second byte of a row's `t_infomask`, from its beginning (access/htup_details.h)."""
+KNOWN_COMMITTED = 0x01
+"""There: HEAP_XMIN_COMMITTED. With it the server does not ask the commit log."""
 VISIBLE = 0x55
 """Four heap pages in one byte of the visibility map, all of them `all visible` (access/visibilitymapdefs.h)."""
 
@@ -24,6 +32,8 @@ class FileDamage:
     """Takes the file of the relation, or the data directory where there is no relation."""
     relation: str = ""
     """A relation of the sample application, as SQL writes it. Empty: no relation is damaged."""
+    resealed: bool = False
+    """Whether pages carry the right checksums afterwards: what is wrong was written by a server, not by a disk."""
     part: str = "main"
     """`main`, `toast` (the table that holds its long values), `vm` (its visibility map) or `fsm` (its free space)."""
 
@@ -145,12 +155,20 @@ def fill_free_space(file: Path) -> str:
     return f"the free space map {file.name} calls every page empty"
 
 
-def zero_commit_log(data: Path) -> str:
-    """No transaction ever ended, says the commit log."""
-    for file in sorted((data / "pg_xact").iterdir()):
-        with file.open("r+b") as opened:
-            opened.write(bytes(file.stat().st_size))
-    return "the commit log holds zeros"
+def zero_commit_log(file: Path) -> str:
+    """No transaction ever ended, says the commit log. The rows of one table have to ask it."""
+    data = file.parent.parent.parent
+    for segment in sorted((data / "pg_xact").iterdir()):
+        with segment.open("r+b") as opened:
+            opened.write(bytes(segment.stat().st_size))
+    # A row that was read before remembers what the log said: let these forget it.
+    for number in range(pages.count(file)):
+        page = pages.read(file, number)
+        page[FLAGS] &= ~ALL_VISIBLE & 0xFF
+        for row in pages.items(page):
+            page[row.start + INFOMASK] &= ~KNOWN_COMMITTED & 0xFF
+        pages.write(file, number, page)
+    return f"the commit log holds zeros, and the rows of {file.name} have to ask it"
 
 
 def lose_commit_log(data: Path) -> str:
@@ -184,12 +202,12 @@ FILES: Mapping[str, FileDamage] = {
     "heap-truncated": FileDamage(truncate, "ledger"),
     "heap-emptied": FileDamage(empty, "import_log"),
     "heap-file-lost": FileDamage(lose, "import_log"),
-    "toast-bit-flip": FileDamage(flip_toast_bit, "page_texts", "toast"),
-    "toast-page-zeroed": FileDamage(zero, "page_texts", "toast"),
-    "toast-file-lost": FileDamage(lose, "page_texts", "toast"),
-    "visibility-map-wrong": FileDamage(call_visible, "documents", "vm"),
-    "free-space-map-wrong": FileDamage(fill_free_space, "documents", "fsm"),
-    "commit-log-zeroed": FileDamage(zero_commit_log),
+    "toast-bit-flip": FileDamage(flip_toast_bit, "page_texts", part="toast"),
+    "toast-page-zeroed": FileDamage(zero, "page_texts", part="toast"),
+    "toast-file-lost": FileDamage(lose, "page_texts", part="toast"),
+    "visibility-map-wrong": FileDamage(call_visible, "documents", resealed=True, part="vm"),
+    "free-space-map-wrong": FileDamage(fill_free_space, "documents", resealed=True, part="fsm"),
+    "commit-log-zeroed": FileDamage(zero_commit_log, "import_log", resealed=True),
     "commit-log-lost": FileDamage(lose_commit_log),
     "control-file-damaged": FileDamage(spoil_control_file),
     "catalog-map-lost": FileDamage(lose_map),

@@ -11,7 +11,7 @@ from dr.lab.engine.archive import Archive
 from dr.lab.engine.cluster import Cluster
 
 TARGET = ("recovery_target_time", "recovery_target_inclusive", "recovery_target_action")
-OFF = timedelta(seconds=8)
+OFF = timedelta(seconds=3)
 """How far from its target a recovery goes: more than the heartbeat's second, less than what a lab has in its log."""
 
 
@@ -79,9 +79,10 @@ def hole(replay: Replay) -> str:
 
 
 def lose_label(replay: Replay) -> str:
-    """Without its label a base backup is taken for a server that crashed."""
+    """Without its label, and not told to recover, a base backup is taken for a server that crashed."""
     (replay.cluster.data / "backup_label").unlink()
-    return "the backup label is missing"
+    (replay.cluster.data / "recovery.signal").unlink()
+    return "the backup label is missing, and the base backup is started as it is"
 
 
 def forget_recovery(replay: Replay) -> str:

@@ -45,7 +45,6 @@ ROWS: Mapping[str, Statement] = {
     "database-added": Statement("create database left_over", "postgres"),
     "dump-truncated": Statement("drop table ledger, document_events, import_log, scans, page_texts, approvals cascade"),
     "dump-empty": Statement("drop schema public cascade; create schema public"),
-    "large-objects-lost": Statement("select lo_unlink(oid) from pg_largeobject_metadata"),
     "view-unpopulated": Statement("refresh materialized view monthly_totals with no data"),
     "beats-lost": Statement(
         "delete from firedrill.heartbeat where seq > (select max(seq) - 5 from firedrill.heartbeat)"

@@ -1,8 +1,10 @@
 """One damage, done to one server that is up; and taken back."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 from psycopg import sql
 
 from dr.errors import Refused
@@ -32,9 +34,11 @@ def strike(cluster: Cluster, name: str, *, relation: str | None = None, checksum
     if wanted := relation or damage.relation:
         place = cluster.data / _file_of(cluster, wanted, damage.part)
     cluster.stop()
-    if checksums != "as-is":
-        _checksums(cluster, checksums)
+    sealed = _sealed(cluster) if checksums == "as-is" else checksums == "on"
+    _seal(cluster, sealed and not damage.resealed)
     told = damage.do(place)
+    if damage.resealed:
+        _seal(cluster, sealed)
     cluster.start()
     return told
 
@@ -69,19 +73,32 @@ def _file_of(cluster: Cluster, relation: str, part: str) -> str:
         oid = found[1] if part == "toast" else found[0]
         if not oid:
             raise Refused(f"{relation} keeps no long values apart", hint="name a table with long texts")
-        # The map of what is visible is made by a vacuum only.
+        # The maps are made by a vacuum only.
         if part in ("vm", "fsm"):
             session.execute(sql.SQL("vacuum {}").format(sql.SQL(relation)))
+        if part == "vm":
+            _leave_a_trace(session, relation)
         row = session.execute("select pg_relation_filepath(%s)", (oid,)).fetchone()
         assert row is not None  # noqa: S101 - a select without a table has one row
     return str(row[0]) + FORKS[part]
 
 
-def _checksums(cluster: Cluster, wanted: str) -> None:
-    """Have pages checked when they are read, or not. Asking for what is so already is an error of the program's."""
-    program = cluster.machine.tree.program("pg_checksums")
+def _leave_a_trace(session: psycopg.Connection, relation: str) -> None:
+    """A row that nobody ever sees, because what inserted it did not commit: so not every page is visible to all."""
+    twice = "insert into {0} overriding system value select * from {0} limit 1"
+    with suppress(psycopg.errors.UniqueViolation), session.transaction(force_rollback=True):
+        session.execute(sql.SQL(twice).format(sql.SQL(relation)))
+
+
+def _sealed(cluster: Cluster) -> bool:
+    """Whether the pages of a stopped server carry checksums."""
     told = cluster.machine.account.run([cluster.machine.tree.program("pg_controldata"), cluster.data])
-    is_on = "Data page checksum version:           0" not in told
-    if is_on != (wanted == "on"):
-        verb = "--enable" if wanted == "on" else "--disable"
+    return "Data page checksum version:           0" not in told
+
+
+def _seal(cluster: Cluster, wanted: bool) -> None:
+    """Have pages checked when they are read, or not. Asking for what is so already is an error of the program's."""
+    if _sealed(cluster) != wanted:
+        program = cluster.machine.tree.program("pg_checksums")
+        verb = "--enable" if wanted else "--disable"
         cluster.machine.account.run([program, verb, "--no-sync", f"--pgdata={cluster.data}"])

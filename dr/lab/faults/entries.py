@@ -21,6 +21,7 @@ BEYOND_CHECKS = {
     "refused": "the run is refused before anything is created",
     "backup": "the backup is not committed",
     "restore": "the restore does not become available",
+    "unread": "what was restored cannot be read",
     "isolation": "the scratch instance is not proven to reach nothing",
     "objectives": "a promise is measured and missed",
     "nothing": "nothing is wrong: it must not alarm",

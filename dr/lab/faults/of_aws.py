@@ -132,6 +132,7 @@ ENTRIES = (
         "a snapshot that is not what its name says: of another time, or of another database",
         "L6",
         "heartbeat",
+        ("content", "sequences", "schema", "references"),
     ),
     Entry(
         "copy-stuck",
@@ -164,6 +165,7 @@ ENTRIES = (
         "a block that rotted in the snapshot itself",
         "L4",
         "content",
+        ("structure", "readable", "assertions"),
     ),
     Entry(
         "missing-wal",
@@ -198,6 +200,7 @@ ENTRIES = (
         "objects that were never replicated, or were deleted for good",
         "L2",
         "objects",
+        ("references", "replica"),
     ),
     Entry(
         "s3-wrong-bytes",
@@ -209,6 +212,7 @@ ENTRIES = (
         "bytes that rotted, or were changed, under the same size and ETag",
         "L2",
         "objects",
+        ("unread", "references", "replica"),
     ),
     Entry(
         "replica-lag",

@@ -113,6 +113,7 @@ ENTRIES = (
         "L4",
         "content",
         also=(
+            "unread",
             "restore",
             "schema",
             "structure",

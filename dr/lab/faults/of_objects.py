@@ -97,6 +97,6 @@ ENTRIES = (
         "a lifecycle rule that moved away what a recovery needs within the hour",
         "L2",
         "restore",
-        ("objects", "object_metadata", "replica"),
+        ("unread", "objects", "object_metadata", "replica"),
     ),
 )

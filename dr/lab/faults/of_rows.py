@@ -189,15 +189,6 @@ ENTRIES = (
         ),
     ),
     _entry(
-        "large-objects-lost",
-        "D06",
-        "Every large object is gone.",
-        "a dump of single schemas, which leaves them out",
-        "L5",
-        "content",
-        also=("schema", "readable", "large_objects"),
-    ),
-    _entry(
         "view-unpopulated",
         "C05d",
         "A materialized view holds nothing.",

@@ -159,6 +159,7 @@ ENTRIES = (
         "a load by another user",
         "L5",
         "schema",
+        also=("content", "structure", "sequences", "readable", "index_answers", "visibility", "constraints"),
     ),
     _entry(
         "grants-lost",
