@@ -1,6 +1,5 @@
 """Every fault of the catalogue, injected into a real lab, and what a restore test says of it.
 
-awaited.py    faults whose check is not there yet
 outcome.py    what a fault came to, and whether that is what the catalogue says
 stage.py      one restored instance that is damaged, verified and put right again and again
 whole.py      whole runs, with a fault waiting for them

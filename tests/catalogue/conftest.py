@@ -5,14 +5,22 @@ from collections.abc import Iterator
 import pytest
 
 from tests.catalogue.stage import Stage, restored
+from tests.catalogue.whole import DOCUMENTS, HERE, settled
 from tests.conftest import Lab
 from tests.runs.conftest import Runner
+
+TAGGED = 5
+"""The oldest objects are given a tag: so many, because the application replaces one now and then."""
 
 
 @pytest.fixture(scope="session")
 def runner(lab: Lab) -> Runner:
     """With a house of its own: what one stage may call is not what a whole run may."""
     made = Runner(lab)
+    # The application gives its objects no tags, and what has none loses none.
+    for key in settled(made)[:TAGGED]:
+        tags = {"TagSet": [{"Key": "kept for", "Value": "ten years"}]}
+        made.s3(HERE).put_object_tagging(Bucket=DOCUMENTS, Key=key, Tagging=tags)
     report = made.backup()
     assert report.verdict == "passed", report.reasons
     return made

@@ -4,7 +4,6 @@ import pytest
 
 from dr.lab.faults.catalogue import CATALOGUE
 from dr.lab.faults.entries import Entry, Kind
-from tests.catalogue.awaited import AWAITED
 
 OF_A_KIND = {
     "heap-page-zeroed",
@@ -18,8 +17,8 @@ OF_A_KIND = {
 
 
 def of(*kinds: Kind) -> list[Entry]:
-    """What there is of some kinds, and whose check there is."""
-    return [entry for entry in CATALOGUE.values() if entry.kind in kinds and entry.name not in AWAITED]
+    """What there is of some kinds."""
+    return [entry for entry in CATALOGUE.values() if entry.kind in kinds]
 
 
 def parameter(entry: Entry, *more: str) -> "pytest.ParameterSet":  # type: ignore[name-defined]

@@ -13,6 +13,7 @@ from tests.catalogue.stage import ASSET, PATIENCE
 from tests.runs.conftest import Runner
 
 HERE, THERE = "eu-west-1", "eu-central-1"
+DOCUMENTS, COPY = f"receipts-documents-{HERE}", f"receipts-documents-{THERE}"
 RESTORED = {"region": THERE, "instance": "receipts"}
 
 
@@ -29,3 +30,13 @@ def whole_test(runner: Runner, target: RestoreTarget | None = None, *assets: str
         return of_report(runner.test(target, *(assets or (ASSET,))))
     except Refused as problem:
         return Outcome("refused", beyond={"refused": str(problem)})
+
+
+def settled(runner: Runner) -> list[str]:
+    """Keys that nobody has replaced since they were made, the oldest first: their version stands at any instant."""
+    versions: dict[str, list[Any]] = {}
+    for page in runner.s3().get_paginator("list_object_versions").paginate(Bucket=COPY):
+        for one in page.get("Versions", ()):
+            versions.setdefault(one["Key"], []).append(one["LastModified"])
+    alone = {key: moments[0] for key, moments in versions.items() if len(moments) == 1}
+    return sorted(alone, key=lambda key: (alone[key], key))

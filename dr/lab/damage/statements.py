@@ -33,7 +33,24 @@ ROWS: Mapping[str, Statement] = {
         " order by debit desc limit 2)"
     ),
     "mass-update": Statement("update ledger set debit = debit + 1 where debit > 0"),
+    "row-names-another-version": Statement(
+        "update documents set object_version = 'of-another-day'"
+        " where id = (select min(id) from documents where object_key is not null)"
+    ),
     "orphans": Statement("delete from documents where id = (select min(id) from documents)"),
+    "key-doubled": Statement(
+        "update pg_index set indisunique = false where indexrelid = 'accounts_code'::regclass;"
+        " insert into accounts (id, parent_id, code, name, kind, opened_on) overriding system value"
+        " select -1, parent_id, code, name, kind, opened_on from accounts order by id limit 1;"
+        " update pg_index set indisunique = true where indexrelid = 'accounts_code'::regclass"
+    ),
+    "condition-broken": Statement(
+        "alter table documents drop constraint documents_object_whole;"
+        " update documents set size = null where id = (select min(id) from documents where size is not null);"
+        " alter table documents add constraint documents_object_whole"
+        " check (num_nulls(object_key, object_version, sha256, size) in (0, 4)) not valid;"
+        " update pg_constraint set convalidated = true where conname = 'documents_object_whole'"
+    ),
     "table-truncated": Statement("truncate import_log"),
     "table-dropped": Statement("drop table import_log"),
     "table-renamed": Statement("alter table import_log rename to import_log_old"),
@@ -99,6 +116,14 @@ SHAPE: Mapping[str, Statement] = {
     "extension-lost": Statement("drop extension pgcrypto"),
     "extension-of-another-version": Statement("update pg_extension set extversion = '0.9' where extname = 'pgcrypto'"),
     "collation-version": Statement("update pg_database set datcollversion = '0.1' where datname = current_database()"),
+    "collation-of-another-host": Statement(
+        "create collation elsewhere (provider = icu, locale = 'de', version = '0.1');"
+        " create index accounts_elsewhere on accounts (name collate elsewhere)"
+    ),
+    "catalog-row-lost": Statement(
+        "delete from pg_attrdef where adrelid = 'documents'::regclass and adnum ="
+        " (select attnum from pg_attribute where attrelid = 'documents'::regclass and attname = 'status')"
+    ),
     "role-lost": Statement("drop owned by receipts_readonly; drop role receipts_readonly"),
     "role-added": Statement("create role somebody login"),
     "role-attribute": Statement("alter role receipts_app createdb"),
@@ -108,4 +133,9 @@ SHAPE: Mapping[str, Statement] = {
 }
 """What is said of tables, and who may use them."""
 
-STATEMENTS: Mapping[str, Statement] = {**ROWS, **SHAPE}
+RESTORES: Mapping[str, Statement] = {
+    "chains-disagree": Statement("delete from scans where id = (select max(id) from scans)"),
+}
+"""What one restore of two has, and the other has not."""
+
+STATEMENTS: Mapping[str, Statement] = {**ROWS, **SHAPE, **RESTORES}

@@ -234,9 +234,9 @@ ENTRIES = (
         "P11",
         "A page of the catalog of functions holds zeros.",
         "damage where no table of anybody's is",
-        "L5",
-        "schema",
-        also=("readable", "structure", "index_answers", "content"),
+        "L3",
+        "readable",
+        also=("schema", "structure", "index_answers", "content"),
     ),
     _entry(
         "collation-order",

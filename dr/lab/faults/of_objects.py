@@ -95,8 +95,8 @@ ENTRIES = (
         "S11",
         "objects",
         "a lifecycle rule that moved away what a recovery needs within the hour",
-        "L2",
-        "restore",
-        ("unread", "objects", "object_metadata", "replica"),
+        "L0",
+        "replica",
+        ("objects", "references"),
     ),
 )

@@ -1,6 +1,6 @@
 """What RDS gives a restored instance, although something else was asked for."""
 
-from dr.lab.faults.entries import RESTORED, Entry, restored
+from dr.lab.faults.entries import RESTORED, Entry, restored, when
 
 OPTIONS = restored
 
@@ -41,5 +41,17 @@ ENTRIES = (
         "what RDS gives when none is named",
         "L0",
         "isolation",
+    ),
+    Entry(
+        "chains-disagree",
+        "A row is missing in the restore of one region, and is there in the other's.",
+        (*restored, when),
+        RESTORED,
+        "R12",
+        "restore",
+        "one of two chains of backups that was damaged, or that tells of another moment",
+        "L4",
+        "agreement",
+        ("content",),
     ),
 )

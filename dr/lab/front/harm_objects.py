@@ -129,6 +129,8 @@ def _metadata_lost(store: Store, given: dict[str, Any]) -> Done:
 def _tags_lost(store: Store, given: dict[str, Any]) -> Done:
     version = find(store, given)
     before = store.tags(version)
+    if not before:
+        raise Refused(f"{version.name} in {given['bucket']} has no tags to lose", hint="tag it before the backup")
     store.tag(version, {})
     return Done(f"{version.name} in {given['bucket']} has lost {len(before)} tags", lambda: store.tag(version, before))
 

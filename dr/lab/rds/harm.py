@@ -7,7 +7,7 @@ from dr.errors import Refused
 from dr.lab.faults.ledger import Done, Injector
 from dr.lab.rds import harm_bytes, harm_restore, replicas
 from dr.lab.rds.mishaps import Ending, Shortage
-from dr.lab.rds.records import Instance
+from dr.lab.rds.records import Backup, Instance
 from dr.lab.rds.world import World
 
 
@@ -19,6 +19,7 @@ def injectors(world: World) -> dict[str, Injector]:
         "no-capacity": lambda given: _no_capacity(world, given),
         "quota": lambda given: _quota(world, given),
         "copy-stuck": lambda given: _copy_stuck(world, given),
+        "backup-unencrypted": lambda given: _backup_unencrypted(world, given),
         "backup-replication-stopped": lambda given: _replication_stopped(world, given),
         "replica-lag": lambda given: _replica_lag(world, given),
         "replica-stopped": lambda given: _replica_stopped(world, given),
@@ -102,18 +103,39 @@ def _copy_stuck(world: World, given: dict[str, Any]) -> Done:
     return Done(f"snapshot copies to {region} stop at {percent} %", undo)
 
 
+def _following(world: World, given: dict[str, Any]) -> list[Backup]:
+    """The automated backups of an instance that another region sends here. Raises Refused where there are none."""
+    found = [
+        one
+        for one in world.regions[given["region"]].backups.values()
+        if one.source is not None and one.traits.identifier == given["instance"].lower()
+    ]
+    if not found:
+        raise Refused(
+            f"no automated backups of {given['instance']} are replicated to {given['region']}",
+            hint="name the region that they are replicated to, and the instance that they are of",
+        )
+    return found
+
+
+def _backup_unencrypted(world: World, given: dict[str, Any]) -> Done:
+    with world.lock:
+        following = _following(world, given)
+        before = [(one, one.traits.encrypted, one.key) for one in following]
+        for one in following:
+            one.traits.encrypted, one.key = False, None
+
+    def undo() -> None:
+        with world.lock:
+            for one, encrypted, key in before:
+                one.traits.encrypted, one.key = encrypted, key
+
+    return Done(f"automated backups of {given['instance']} in {given['region']} are not encrypted", undo)
+
+
 def _replication_stopped(world: World, given: dict[str, Any]) -> Done:
     with world.lock:
-        following = [
-            one
-            for one in world.regions[given["region"]].backups.values()
-            if one.source is not None and one.traits.identifier == given["instance"].lower()
-        ]
-        if not following:
-            raise Refused(
-                f"no automated backups of {given['instance']} are replicated to {given['region']}",
-                hint="name the region that they are replicated to, and the instance that they are of",
-            )
+        following = _following(world, given)
         for one in following:
             one.stalled = True
 

@@ -20,6 +20,7 @@ def injectors(world: World) -> dict[str, Injector]:
     """Fault -> what injects it into this world."""
     return {
         "stale-copy": lambda given: _stale_copy(world, given),
+        "copy-lost": lambda given: _copy_lost(world, given),
         "corrupt-page": lambda given: _corrupt_page(world, given),
         "missing-wal": lambda given: _missing_wal(world, given),
     }
@@ -41,6 +42,19 @@ def _stale_copy(world: World, given: dict[str, Any]) -> Done:
             stale.base = before
 
     return Done(f"{stale.identifier} in {stale.region} holds the bytes of {older.identifier}", undo)
+
+
+def _copy_lost(world: World, given: dict[str, Any]) -> Done:
+    with world.lock:
+        lost = _snapshot(world, given["region"], given["snapshot"])
+        held, name = world.regions[lost.region].snapshots, given["snapshot"].lower()
+        del held[name]
+
+    def undo() -> None:
+        with world.lock:
+            held[name] = lost
+
+    return Done(f"{lost.identifier} is gone from {lost.region}", undo)
 
 
 def _corrupt_page(world: World, given: dict[str, Any]) -> Done:
