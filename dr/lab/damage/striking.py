@@ -16,6 +16,14 @@ from dr.lab.engine.cluster import Cluster
 FORKS = {"main": "", "toast": "", "vm": "_vm", "fsm": "_fsm"}
 """part of a relation -> how its file's name ends"""
 
+_NOT_THERE = (
+    psycopg.errors.FeatureNotSupported,
+    psycopg.errors.InvalidCatalogName,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.UndefinedTable,
+)
+"""A lab may have been changed by hand, and not every server offers what the sample application uses of it."""
+
 
 def strike(cluster: Cluster, name: str, *, relation: str | None = None, checksums: str = "as-is") -> str:
     """Do it, and say what was done. Files are damaged while the server is down; it comes up again, if it still can.
@@ -27,7 +35,11 @@ def strike(cluster: Cluster, name: str, *, relation: str | None = None, checksum
         with cluster.connect(statement.database) as session:
             session.execute("set session_replication_role = replica")
             session.execute("set allow_system_table_mods = on")
-            session.execute(statement.sql.encode())
+            try:
+                session.execute(statement.sql.encode())
+            except _NOT_THERE as problem:
+                told = problem.diag.message_primary
+                raise Refused(f"{name} finds nothing to hit in {statement.database}: {told}") from problem
         return f"`{statement.sql}` in {statement.database}"
     damage = FILES[name]
     place = cluster.data
