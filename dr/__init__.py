@@ -31,6 +31,7 @@ The map of the house. A room imports only from rooms that stand above it; `cli/`
     permissions.py          what each AWS operation needs of IAM, for which kind of work
     policy.py               those needs as IAM policies, for one estate
     plan.py                 everything that a run will do, before it begins
+    challenge.py            what a test may damage in its own scratch, and which check has to find it
     planning.py             an estate, a choice and a moment -> a plan
     preview.py              the plan as a person reads it
     records.py              what a committed backup says of itself; the rule that chooses the instant
@@ -111,8 +112,8 @@ The import table. `tests/test_architecture.py` reads every import statement and 
     what we know            imports nothing that we touch or do, and nothing of the standard library with an effect
     steps                   never import one another: they meet at names in the plan and at facts in the journal
     checks                  never import one another; chunks.py, digests.py, survey.py, extension.py, catalogs.py,
-                            lookups.py and declared.py, which read for them, judge nothing, nor does
-                            first_session.py, which changes scratch before they look
+                            lookups.py and declared.py, which read for them, judge nothing, nor do first_session.py
+                            and planting.py, which change scratch before and after they look
     lab/                    is imported by cli/ alone; itself knows connection.py and errors.py
 """
 

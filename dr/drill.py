@@ -99,9 +99,19 @@ def prepare_backup(house: House, choice: Choice) -> Plan:
     return plan
 
 
-def prepare_test(house: House, choice: Choice, *, site: SiteName, target: RestoreTarget, depth: Level) -> Plan:
+def prepare_test(
+    house: House, choice: Choice, *, site: SiteName, target: RestoreTarget, depth: Level, challenge: bool = True
+) -> Plan:
     """Bind a restore test. Raises Refused when its target cannot be restored in that site."""
-    plan = plan_test(house.estate, choice, house.machine.clock(Flag()).now(), site=site, target=target, depth=depth)
+    plan = plan_test(
+        house.estate,
+        choice,
+        house.machine.clock(Flag()).now(),
+        site=site,
+        target=target,
+        depth=depth,
+        challenge=challenge,
+    )
     if plan.databases:
         preflight.check_certificates(house.connection, house.estate, house.document)
     records = catalog.records(house.store, choice.application)

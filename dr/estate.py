@@ -258,6 +258,8 @@ class Estate(Part):
     deletions_per_run: Annotated[int, Field(strict=True, ge=1, le=1000)] = 40
     """Scratch instances and prefixes that one run may create, because it may not remove more. 40 is also how many
     instances an account has room for in a region (RDS quotas), unless it asked for more."""
+    challenge: Annotated[bool, Field(strict=True)] = True
+    """Whether a restore test damages its own scratch in the end, and has to find that."""
     people: dict[Word, Person] = Field(default_factory=dict)
     applications: dict[Name, Application] = Field(min_length=1)
 

@@ -139,6 +139,20 @@ class Isolated(Fact):
     step: str = ""
 
 
+class Challenged(Fact):
+    """A damage was planted in scratch, and the checks were asked again: did they say so?"""
+
+    event: Literal["challenged"] = "challenged"
+    seed: int
+    kind: str
+    asset: str
+    subject: str
+    """What was damaged: `database.schema.table`, `bucket/key`. Never a row's value."""
+    found: bool
+    by: tuple[str, ...]
+    """The checks that said so."""
+
+
 class TeardownStarted(Fact):
     event: Literal["teardown_started"] = "teardown_started"
 
@@ -184,6 +198,7 @@ Event = (
     | Found
     | Covered
     | Isolated
+    | Challenged
     | TeardownStarted
     | Removed
     | Remains

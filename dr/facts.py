@@ -7,6 +7,10 @@ ASKED_AT = "asked at"
 """When the site said so: what it holds grows while nobody asks."""
 
 
+CHALLENGE = "challenge"
+"""What the run is about to damage in its own scratch, and with which seed: nobody may verify that scratch after it."""
+
+
 def source_of(asset: str) -> str:
     """What a restore must know of the source of a database."""
     return f"source of {asset}"

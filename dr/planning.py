@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
+from dr.challenge import possible
 from dr.claims import SCRATCH_LIFETIME, backup_name, scratch_name, scratch_prefix
 from dr.errors import Refused
 from dr.estate import Application, Estate, SiteName
@@ -12,6 +13,7 @@ from dr.plan import LEVEL_OF, Plan, PlannedObjectives
 from dr.recovery import Fact, Latest, RestoreTarget
 from dr.runbook import (
     AnyStep,
+    Challenge,
     ChooseInstant,
     CommitBackup,
     CopySnapshot,
@@ -136,8 +138,12 @@ def plan_test(
     site: SiteName,
     target: RestoreTarget | None = None,
     depth: Level = "L8",
+    challenge: bool = True,
 ) -> Plan:
-    """The steps of a restore test: choose the instant, restore everything to it side by side, verify."""
+    """The steps of a restore test: choose the instant, restore everything to it side by side, verify, be challenged.
+
+    A challenge that is switched off, here or in the estate, stands among what was not tested.
+    """
     run = run_name("test", choice.application, moment)
     scratch = estate.site(site).scratch
     if scratch is None:
@@ -183,7 +189,19 @@ def plan_test(
     ):
         needs = tuple(f"verify {asset}" for asset in (*choice.databases, *choice.buckets))
         steps.append(VerifyReferences(name="verify references", needs=needs, site=site, timeout=6 * HOUR))
-    return _plan(estate, choice, "test", run, moment, site, str(target or Latest()), depth, steps)
+    plan = _plan(estate, choice, "test", run, moment, site, str(target or Latest()), depth, steps)
+    if not (challenge and estate.challenge):
+        return _unchallenged(plan, "switched off")
+    if not possible(plan):
+        return _unchallenged(plan, "no check of this depth could find what is planted")
+    last = tuple(step.name for step in steps if step.action.startswith("verify_"))
+    return plan.model_copy(
+        update={"steps": (*steps, Challenge(name="challenge", needs=last, site=site, timeout=6 * HOUR))}
+    )
+
+
+def _unchallenged(plan: Plan, why: str) -> Plan:
+    return plan.model_copy(update={"left_out": (*plan.left_out, f"challenge: {why}")})
 
 
 def _plan(

@@ -11,6 +11,7 @@ from dr.checks import (
     heartbeat,
     index_answers,
     opens,
+    planting,
     readable,
     references,
     schema,
@@ -39,3 +40,4 @@ class Questions:
     constraints = staticmethod(constraints.check)
     collations = staticmethod(collations.check)
     references = staticmethod(references.check)
+    plant = staticmethod(planting.plant)

@@ -129,6 +129,12 @@ class VerifyReferences(Step):
     action: Literal["verify_references"] = "verify_references"
 
 
+class Challenge(Step):
+    """One damage, planted in scratch on purpose after everything was answered: the checks have to find it."""
+
+    action: Literal["challenge"] = "challenge"
+
+
 AnyStep = Annotated[
     EnsureReplication
     | RecordBaseline
@@ -143,7 +149,8 @@ AnyStep = Annotated[
     | RestoreBucket
     | VerifyDatabase
     | VerifyBucket
-    | VerifyReferences,
+    | VerifyReferences
+    | Challenge,
     Field(discriminator="action"),
 ]
 

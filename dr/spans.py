@@ -22,6 +22,7 @@ PHASES = {
     "verify_database": "verify",
     "verify_bucket": "verify",
     "verify_references": "verify",
+    "challenge": "challenge",
 }
 
 

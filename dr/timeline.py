@@ -7,6 +7,7 @@ from dr.durations import elapsed
 from dr.errors import Refused
 from dr.events import (
     Aborted,
+    Challenged,
     Closed,
     Covered,
     Entry,
@@ -55,6 +56,8 @@ class Timeline(Fact):
     coverage: dict[str, Coverage]
     isolated: dict[str, Isolated]
     """asset -> the last proof that its scratch instance reaches nothing."""
+    challenged: Challenged | None
+    """What came of the damage that was planted on purpose."""
     created: tuple[Thing, ...]
     """Scratch that was made, or may have been made: an intent without its observation counts."""
     removed: tuple[Thing, ...]
@@ -91,6 +94,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
     coverage: dict[str, Covered] = {}
     isolated: dict[str, Isolated] = {}
     session, resumed, claimed = entries[0].at, 0, None
+    challenged: Challenged | None = None
     created, removed = dict[str, Thing](), dict[str, Thing]()
     aborted: str | None = None
     closed: Closed | None = None
@@ -137,6 +141,9 @@ def read(entries: Sequence[Entry]) -> Timeline:
                 removed.pop(str(thing), None)  # It may be there again: a run that was swept was gone on with.
             case Removed(thing=thing):
                 removed[str(thing)] = thing
+            case Challenged(found=found_it):
+                # What was not found once was not found: nobody gets rid of that by a kill.
+                challenged = entry.body if challenged is None or challenged.found or not found_it else challenged
             case Aborted(reason=reason):
                 aborted = reason
             case TeardownStarted():
@@ -173,6 +180,7 @@ def read(entries: Sequence[Entry]) -> Timeline:
         findings={asset: tuple(some) for asset, some in findings.items()},
         coverage={asset: one.coverage for asset, one in coverage.items()},
         isolated=isolated,
+        challenged=challenged,
         created=tuple(created.values()),
         removed=tuple(removed.values()),
         remaining=tuple(thing for name, thing in created.items() if name not in removed),

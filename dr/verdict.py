@@ -16,8 +16,14 @@ Verdict = Literal["passed", "failed", "inconclusive"]
 
 def judge(timeline: Timeline) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict on a run, and the reasons for it in plain sentences, the gravest first."""
-    wrong = [*_wrong_findings(timeline), *_missed_objectives(timeline)]
-    missing = [*_unfinished(timeline), *_unisolated(timeline), *_unanswered(timeline), *_uncompared(timeline)]
+    wrong = [*_wrong_findings(timeline), *_missed_objectives(timeline), *_escaped(timeline)]
+    missing = [
+        *_unfinished(timeline),
+        *_unisolated(timeline),
+        *_unanswered(timeline),
+        *_uncompared(timeline),
+        *_unchallenged(timeline),
+    ]
     # Whatever the verdict: a run that nobody could have stopped is not one like any other.
     alone = [*timeline.overridden]
     if wrong:
@@ -47,6 +53,20 @@ def _missed_objectives(timeline: Timeline) -> list[str]:
             f"{timeline.rpa_seconds:.1f} s of work would be lost; {promised.rpo_seconds:.0f} s were promised (RPO)"
         )
     return missed
+
+
+def _escaped(timeline: Timeline) -> list[str]:
+    """Damage that was planted on purpose, and that nobody found: then what was found good proves nothing."""
+    one = timeline.challenged
+    if one is None or one.found:
+        return []
+    return [f"challenge: {one.kind} in {one.subject} (seed {one.seed}) was planted, and no check found it"]
+
+
+def _unchallenged(timeline: Timeline) -> list[str]:
+    """A plan that holds a challenge needs its answer."""
+    planned = any(step.action == "challenge" for step in timeline.plan.steps)
+    return ["challenge: nothing was planted, or nobody looked for it"] if planned and not timeline.challenged else []
 
 
 def _unfinished(timeline: Timeline) -> list[str]:

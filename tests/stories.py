@@ -11,6 +11,7 @@ from dr import facts
 from dr.clock import Clock
 from dr.estate import Estate
 from dr.events import (
+    Challenged,
     Closed,
     Covered,
     Entry,
@@ -159,6 +160,19 @@ def isolated(plan: Plan) -> Isolated:
     )
 
 
+def challenge(plan: Plan, *, was_found: bool = True) -> list[Event]:
+    """The damage that was planted in the end, and what the checks said of it."""
+    instance, _ = things(plan)
+    drawn = {"seed": 7, "asset": DATABASE, "kind": "row deleted", "subject": TABLES[0]}
+    return step(
+        "challenge",
+        Learned(name=facts.CHALLENGE, value=drawn),
+        Intended(operation="PlantDamage", thing=instance),
+        Observed(operation="PlantDamage", thing=instance, resource_id="db-SCRATCH"),
+        Challenged(**drawn, found=was_found, by=("content",) if was_found else ()),
+    )
+
+
 def passed_run(plan: Plan) -> list[Event]:
     """A restore test in which everything went well, and nothing more than that was written."""
     instance, objects = things(plan)
@@ -206,6 +220,7 @@ def passed_run(plan: Plan) -> list[Event]:
             *found(BUCKET, *(finding(check, subject=BUCKET) for check in ("replica", "objects", "object_metadata"))),
         ),
         *step("verify references", *found("receipts", finding("references", subject="documents"))),
+        *(challenge(plan) if any(one.action == "challenge" for one in plan.steps) else ()),
         TeardownStarted(),
         Removed(thing=instance),
         Removed(thing=objects),

@@ -40,6 +40,7 @@ WHAT_WE_KNOW = {
     *("dr.schema_comparison", "dr.object_versions", "dr.visibility", "dr.events", "dr.provenance", "dr.timeline"),
     *("dr.verdict", "dr.permissions", "dr.policy", "dr.durations", "dr.replay", "dr.isolation", "dr.spans", "dr.beats"),
     *("dr.dangling", "dr.chain", "dr.promises", "dr.manifest", "dr.held", "dr.resolving", "dr.joint_recovery"),
+    *("dr.challenge",),
 }
 """Pure: standard library, pydantic and one another."""
 

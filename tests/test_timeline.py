@@ -96,12 +96,12 @@ def test_a_site_ahead_of_the_run_owes_nothing_for_it() -> None:
 
 def test_the_critical_path_runs_back_through_the_need_that_ended_last() -> None:
     path = told(stories.passed_run(PLAN)).critical_path
-    assert path == ("choose instant", f"restore {BUCKET}", f"verify {BUCKET}", "verify references")
+    assert path == ("choose instant", f"restore {BUCKET}", f"verify {BUCKET}", "verify references", "challenge")
 
 
 def test_phases_cover_their_steps_and_the_teardown() -> None:
     phases = {phase.name: phase for phase in told(stories.passed_run(PLAN)).phases}
-    assert set(phases) == {"choose", "recover", "verify", "teardown"}
+    assert set(phases) == {"choose", "recover", "verify", "challenge", "teardown"}
     assert phases["recover"].seconds > phases["choose"].seconds
     assert all(phase.seconds == (phase.finished_at - phase.started_at).total_seconds() for phase in phases.values())
 

@@ -14,11 +14,24 @@ from dr.cli.options import at_option, depth_option, estate_option, json_option, 
 @at_option
 @site_option
 @depth_option
+@click.option(
+    "--challenge/--no-challenge",
+    default=True,
+    show_default=True,
+    help="Whether to damage scratch in the end, at random, and to demand that the checks find it.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop: nothing is created.")
 @estate_option
 @json_option
 def command(
-    names: tuple[str, ...], at: str, site: str, depth: str, dry_run: bool, estate_file: Path, as_json: bool
+    names: tuple[str, ...],
+    at: str,
+    site: str,
+    depth: str,
+    challenge: bool,
+    dry_run: bool,
+    estate_file: Path,
+    as_json: bool,
 ) -> None:
     """Restore into scratch, verify, measure, tear down.
 
@@ -38,5 +51,5 @@ def command(
     target = parse_target(at)
     where = next(name for name in get_args(SiteName) if name == site)
     level = next(level for level in LEVELS if level == depth)
-    prepare = partial(prepare_test, site=where, target=target, depth=level)
+    prepare = partial(prepare_test, site=where, target=target, depth=level, challenge=challenge)
     launch(estate_file, names, prepare, dry_run=dry_run, as_json=as_json)

@@ -48,6 +48,9 @@ def _run(suite: Xml.Element, report: Report) -> None:
         _case(suite, "run", f"{name} of {words.duration(objective)}", tag, words.against(name, objective, actual))
     left = ", ".join(f"{shortened(thing.name)} in {shortened(thing.region)}" for thing in report.scratch.remaining)
     _case(suite, "run", "scratch removed", "error" if left else None, f"remains: {left}")
+    if report.challenge:
+        missed = None if report.challenge.found else "failure"
+        _case(suite, "run", "challenge", missed, shortened(words.challenge(report.challenge), PROSE_LENGTH))
     for one in report.isolation:
         said = shortened(words.isolation(one), PROSE_LENGTH)
         _case(suite, "run", f"isolation of {shortened(one.asset)}", "error" if one.unproven else None, said)

@@ -35,6 +35,10 @@ def markdown(report: Report) -> str:
         _assets(report.assets),
         "## Findings",
         *_findings(report),
+        "## Challenge" if report.challenge else "",
+        f"{words.SYMBOLS['passed' if report.challenge.found else 'failed']} {prose(words.challenge(report.challenge))}."
+        if report.challenge
+        else "",
         "## Steps",
         _steps(report),
         "## Scratch",

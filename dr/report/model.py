@@ -83,6 +83,18 @@ class ReportedIsolation(Fact):
     names: tuple[str, ...]
 
 
+class ReportedChallenge(Fact):
+    """A damage that the run planted in its own scratch after everything was answered, for its checks to find."""
+
+    seed: int
+    kind: str
+    asset: str
+    subject: str
+    found: bool
+    by: tuple[str, ...]
+    """The checks that found it."""
+
+
 class ScratchLedger(Fact):
     created: tuple[ScratchThing, ...]
     removed: tuple[ScratchThing, ...]
@@ -117,5 +129,7 @@ class Report(Fact):
     critical_path: tuple[str, ...]
     scratch: ScratchLedger
     isolation: tuple[ReportedIsolation, ...] = ()
+    challenge: ReportedChallenge | None = None
+    """None: there was none, and `not_tested` or `reasons` say why."""
     regions_called: dict[str, int]
     journal: JournalDigest

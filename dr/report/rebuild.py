@@ -12,6 +12,7 @@ from dr.report.model import (
     Phase,
     Report,
     ReportedAsset,
+    ReportedChallenge,
     ReportedIsolation,
     ReportedObjectives,
     ReportedStep,
@@ -67,6 +68,7 @@ def report_of(journal: Reading) -> Report:
             created=_things(timeline.created), removed=_things(timeline.removed), remaining=_things(timeline.remaining)
         ),
         isolation=_isolation(timeline),
+        challenge=_challenge(timeline),
         regions_called=timeline.regions_called,
         journal=JournalDigest(events=len(journal.entries), head_sha256=journal.head_sha256),
     )
@@ -137,6 +139,11 @@ def _isolation(timeline: Timeline) -> tuple[ReportedIsolation, ...]:
         )
         for asset, one in timeline.isolated.items()
     )
+
+
+def _challenge(timeline: Timeline) -> ReportedChallenge | None:
+    one = timeline.challenged
+    return ReportedChallenge(**one.model_dump(exclude={"event"})) if one else None
 
 
 def _things(things: tuple[Thing, ...]) -> tuple[ScratchThing, ...]:

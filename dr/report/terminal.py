@@ -45,6 +45,12 @@ def block(report: Report, folder: Path) -> list[Text]:
     if report.not_tested:
         lines += [Text(), Text(f"  not tested: {len(report.not_tested):,}", style="yellow")]
         lines += _listed(report.not_tested, "  ")
+    if report.challenge:
+        told = words.challenge(report.challenge)
+        lines += [
+            Text(),
+            Text(f"  challenge: {shortened(told, 3 * NAME_LENGTH)}", "green" if report.challenge.found else "red"),
+        ]
     if report.scratch.remaining:
         lines += [Text(), Text("  scratch remains; hint: dr sweep", style="bold yellow")]
         lines += _listed(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 
-from dr.report.model import Report, ReportedAsset, ReportedIsolation, RunKind, Verdict
+from dr.report.model import Report, ReportedAsset, ReportedChallenge, ReportedIsolation, RunKind, Verdict
 from dr.verification import MEANING, Coverage, Finding, Level, Outcome
 
 KINDS: dict[RunKind, str] = {"backup": "backup", "test": "restore test"}
@@ -204,6 +204,12 @@ def outlets(one: ReportedIsolation) -> list[str]:
         plural(count, kind) + (f", {one.disabled[kind]:,} of them switched off" if one.disabled.get(kind) else "")
         for kind, count in sorted(one.found.items())
     ]
+
+
+def challenge(one: ReportedChallenge) -> str:
+    """What was planted, and whether it was found."""
+    said = f"found by {', '.join(one.by)}" if one.found else "found by nobody"
+    return f"{one.kind} in {one.subject}, planted by chance (seed {one.seed}) after everything was answered: {said}"
 
 
 def isolation(one: ReportedIsolation) -> str:

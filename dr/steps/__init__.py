@@ -9,6 +9,7 @@ from typing import assert_never
 from dr.context import Context
 from dr.runbook import (
     AnyStep,
+    Challenge,
     ChooseInstant,
     CommitBackup,
     CopySnapshot,
@@ -24,6 +25,7 @@ from dr.runbook import (
     VerifyDatabase,
     VerifyReferences,
 )
+from dr.steps.challenge import challenge
 from dr.steps.choose_instant import choose_instant
 from dr.steps.commit_backup import commit_backup
 from dr.steps.copy_snapshot import copy_snapshot
@@ -71,5 +73,7 @@ def perform(step: AnyStep, context: Context) -> None:
             verify_bucket(step, context)
         case VerifyReferences():
             verify_references(step, context)
+        case Challenge():
+            challenge(step, context)
         case _:
             assert_never(step)

@@ -37,6 +37,7 @@ class Runner:
         *names: str,
         before: dict[str, Callable[[], None]] | None = None,
         site: str = "recovery",
+        challenge: bool = False,
     ) -> Report:
         """A restore test of everything, or of what is named. `before`: step -> what to do right before it begins."""
         plan = prepare_test(
@@ -45,6 +46,7 @@ class Runner:
             site="primary" if site == "primary" else "recovery",
             target=target or Latest(),
             depth="L8",
+            challenge=challenge,
         )
 
         def watch(name: str, future: "Future[None]") -> None:

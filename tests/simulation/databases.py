@@ -5,9 +5,11 @@ Whoever asks must have the right password; a database may be deaf; and what it h
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 from dr import comparison
 from dr.beats import bounded_by, bracketed
+from dr.challenge import FOUND_BY, Kind
 from dr.checks.heartbeat import judge
 from dr.clock import Clock, Deadline
 from dr.errors import Unable
@@ -121,14 +123,16 @@ class SimulatedDatabases(Questions):
         first: str,
         pause: Callable[[], None],
         before: Mapping[str, Before],
-        seen: Callable[[ObservedDatabase], None],
+        seen: Callable[[ObservedDatabase], None] = lambda _: None,
     ) -> tuple[list[Finding], Coverage]:
         _noted(before)
         if missing := comparison.whole(baseline):
             raise Unable(missing)
         there = self._enter(login_for(first))
         pause()
-        found = ObservedDatabase(name=DATABASE, tables={key: side(digest) for key, digest in there.data.items()})
+        planted = int("content" in there.planted)
+        tables = {key: side(digest + planted) for key, digest in there.data.items()}
+        found = ObservedDatabase(name=DATABASE, tables=tables)
         seen(found)
         return comparison.compare_content(baseline.databases[DATABASE], found, {}, begun_at=baseline.begun_at)
 
@@ -137,9 +141,35 @@ class SimulatedDatabases(Questions):
     ) -> list[Finding]:
         del baseline
         _noted(before)
-        self._enter(login_for(first))
+        planted = self._enter(login_for(first)).planted
         checks = ("schema", "extensions", "roles", "sequences")
-        return [Finding(check=check, level="L5", outcome="passed", subject=DATABASE) for check in checks]
+        bad = [
+            Finding(check=check, level="L5", outcome="failed", subject=planted[check])
+            for check in checks
+            if check in planted
+        ]
+        return [*(Finding(check=check, level="L5", outcome="passed", subject=DATABASE) for check in checks), *bad]
+
+    def plant(
+        self,
+        login_for: Callable[[str], Login],
+        baseline: InstanceBaseline,
+        kind: Kind,
+        chance: Random,
+        announce: Callable[[str], None],
+        *,
+        first: str,
+        spared: Iterable[str] = (),
+    ) -> str:
+        del baseline, spared
+        there = self._enter(login_for(first))
+        subject = f"{DATABASE}.{chance.choice(sorted(there.data))}"
+        announce(subject)
+        self._baton.effect(f"before planting damage in {there.name}")
+        if there.maker == ESTATE:
+            self._account.wrongs.append(f"damage was planted in {there.name}, which is the estate's")
+        there.planted[FOUND_BY[kind]] = subject
+        return subject
 
     def assertions(
         self, login: Login, assertion: Assertion, *, subject: str, recorded: object, hashing: object

@@ -51,6 +51,8 @@ class Instance:
     """Its first session has switched off whatever could reach out."""
     entered: bool = False
     """Somebody else was in it."""
+    planted: dict[str, str] = field(default_factory=dict)
+    """Check that has to say no, because a run damaged it on purpose -> of what."""
 
     def status(self, now: float) -> str:
         return next(status for since, status in reversed(self.statuses) if since <= now)

@@ -1,0 +1,127 @@
+"""What the challenge plants, on a real server: each kind is found by its check, and a seed tells it again."""
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from dr.challenge import FOUND_BY, Kind, Mark, finders
+from dr.checks import content, planting, schema
+from dr.lab.engine.cluster import Cluster
+from dr.postgres import LoginRefused
+from dr.verification import Finding, InstanceBaseline
+from tests.checks.conftest import Source, as_owner, entering, login_to
+
+KINDS: list[Kind] = [kind for kind in FOUND_BY if not kind.startswith("object")]
+
+
+@pytest.fixture(scope="module")
+def recorded(source: Source) -> InstanceBaseline:
+    return source.capture()
+
+
+@pytest.fixture(scope="module")
+def copy(source: Source, recorded: InstanceBaseline) -> Iterator[Cluster]:
+    restored = source.restore(recorded.instant)
+    yield restored
+    restored.remove()
+
+
+def asked(copy: Cluster, recorded: InstanceBaseline, kind: Kind) -> list[Finding]:
+    if FOUND_BY[kind] == "content":
+        return content.check(entering(copy), recorded, first="app")[0]
+    return schema.check(entering(copy), recorded, first="app")
+
+
+def drawn(seed: int) -> Random:
+    return Random(seed)  # noqa: S311 - repeatable, not secret
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: nothing is to be planted
+    pass
+
+
+def stop(_: str) -> None:
+    raise Stopped
+
+
+def test_nothing_is_planted_before_it_was_announced(copy: Cluster, recorded: InstanceBaseline) -> None:
+    for kind in KINDS:
+        with pytest.raises(Stopped):
+            planting.plant(entering(copy), recorded, kind, drawn(1), stop, first="app")
+    findings = [*asked(copy, recorded, "row changed"), *asked(copy, recorded, "role changed")]
+    assert [finding for finding in findings if finding.outcome == "failed"] == []
+
+
+def test_a_login_that_leads_elsewhere_plants_nothing(source: Source, recorded: InstanceBaseline) -> None:
+    """The one-time password is what no other instance knows: the source refuses it before anything is announced."""
+    announced: list[str] = []
+    for kind in KINDS:
+        with pytest.raises(LoginRefused):
+            planting.plant(
+                lambda name: login_to(source.cluster, name, password="of-the-scratch-alone"),
+                recorded,
+                kind,
+                drawn(1),
+                announced.append,
+                first="app",
+            )
+    assert announced == []
+
+
+def test_a_seed_hits_the_same_again(copy: Cluster, recorded: InstanceBaseline) -> None:
+    def subjects(seed: int) -> list[str]:
+        hit: list[str] = []
+
+        def note(subject: str) -> None:
+            hit.append(subject)
+            raise Stopped
+
+        for kind in KINDS:
+            with pytest.raises(Stopped):
+                planting.plant(entering(copy), recorded, kind, drawn(seed), note, first="app")
+        return hit
+
+    assert subjects(1) == subjects(1)
+    assert len({tuple(subjects(seed)) for seed in range(4)}) > 1
+
+
+def test_a_table_that_is_spared_is_not_hit(copy: Cluster, recorded: InstanceBaseline) -> None:
+    every = {f"{name}.{key}" for name, known in recorded.databases.items() for key in known.tables}
+    hit: list[str] = []
+
+    def note(subject: str) -> None:
+        hit.append(subject)
+        raise Stopped
+
+    for seed in range(5):
+        with pytest.raises(Stopped):
+            planting.plant(
+                entering(copy),
+                recorded,
+                "row deleted",
+                drawn(seed),
+                note,
+                first="app",
+                spared=every - {"audit.public.entries"},
+            )
+    assert set(hit) == {"audit.public.entries"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_planted_is_found(copy: Cluster, recorded: InstanceBaseline, kind: Kind) -> None:
+    known = asked(copy, recorded, kind)
+    for seed in (1, 2):
+        announced: list[str] = []
+        subject = planting.plant(entering(copy), recorded, kind, drawn(seed), announced.append, first="app")
+        assert announced[-1] == subject
+        again = asked(copy, recorded, kind)
+        mark = Mark(seed=seed, asset=recorded.asset, kind=kind, subject=subject)
+        assert FOUND_BY[kind] in finders(mark, known, again), subject
+        known += again
+
+
+def test_a_value_that_was_changed_is_in_no_finding(copy: Cluster, recorded: InstanceBaseline) -> None:
+    with as_owner(copy) as owner:
+        owner.execute("update notes set body = 'canary in a row' where ctid = '(0,1)'")
+    assert "canary" not in str(asked(copy, recorded, "row changed"))
