@@ -6,6 +6,7 @@ What a constraint or a privilege forbids is left, and the next one is tried. No 
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from random import Random
 
 import psycopg
@@ -54,6 +55,9 @@ def plant(
 
     Raises NothingToPlant where nothing of this kind can be done here.
     """
+    if baseline.in_progress and kind in ("row changed", "row deleted"):
+        # While a transaction may have been committing at the instant, nobody can call a row lost.
+        raise NothingToPlant(f"{kind!r} could not be told from a transaction that was under way at the instant")
     names = sorted(baseline.databases)
     chance.shuffle(names)
     for name in [first] if kind == "role changed" else names:
@@ -78,21 +82,28 @@ def _statements(
         case "row changed" | "row deleted" | "row inserted":
             yield from _rows(session, known, kind, chance, spared)
         case "index dropped":
-            for index in _some(known.after.objects, "index ", chance):
+            for index in _some(known.before.objects.keys() & known.after.objects.keys(), "index ", chance):
                 if there := _named(session, index, "i"):
                     yield f"{known.name}: index {index}", sql.SQL("drop index {}").format(there)
         case "sequence set back":
-            used = {name: "" for name, one in known.after.sequences.items() if one.last is not None and not one.cycles}
             back = "select setval(seqrelid, seqstart, false) from pg_sequence where seqrelid = to_regclass({})"
-            for name in _some(used, "", chance):
+            for name in _some(filter(partial(_used, known), known.after.sequences), "", chance):
                 yield f"{known.name}: {name}", sql.SQL(back).format(sql.Literal(name))
         case "role changed":
-            for role in _some(known.after.roles, "", chance):
+            for role in _some(known.before.roles.keys() & known.after.roles.keys(), "", chance):
                 if not role.startswith(("pg_", "rds")):
                     limit = sql.SQL("alter role {} connection limit 4321").format(sql.Identifier(role))
                     yield f"{asset}: {role}", limit
         case _:
             raise NothingToPlant(f"{kind!r} is nothing that could be planted in a database")
+
+
+def _used(known: DatabaseBaseline, name: str) -> bool:
+    """Whether a sequence had been used before the bracket, and only went its way inside it."""
+    before, after = known.before.sequences.get(name), known.after.sequences[name]
+    if before is None or before.last is None or after.last is None or before.cycles or after.cycles:
+        return False
+    return before.increment == after.increment and (after.last - before.last) * after.increment >= 0
 
 
 def _some(labels: Iterable[str], prefix: str, chance: Random) -> list[str]:
@@ -199,10 +210,10 @@ def _done(session: Session, statement: sql.Composed) -> bool:
     except (
         psycopg.IntegrityError,
         psycopg.DataError,
-        psycopg.errors.InsufficientPrivilege,
+        psycopg.ProgrammingError,  # no privilege, no such operator for this type, a column that generates itself
+        psycopg.NotSupportedError,
         psycopg.errors.RaiseException,
         psycopg.errors.DependentObjectsStillExist,
-        psycopg.errors.GeneratedAlways,
         psycopg.errors.ObjectNotInPrerequisiteState,
     ):
         return False

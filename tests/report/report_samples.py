@@ -9,6 +9,7 @@ from dr.report.model import (
     Phase,
     Report,
     ReportedAsset,
+    ReportedChallenge,
     ReportedIsolation,
     ReportedObjectives,
     ReportedStep,
@@ -37,6 +38,9 @@ ISOLATION = ReportedIsolation(
     found={"subscription": 2, "foreign server": 1},
     disabled={"subscription": 1},
     names=("subscription receipts.feed", "subscription receipts.old feed", "foreign server receipts.archive"),
+)
+CHALLENGE = ReportedChallenge(
+    seed=7, kind="row deleted", asset="receipts-db", subject="receipts.public.ledger", found=True, by=("content",)
 )
 TABLES = ("accounts", "documents", "ledger", "ledger_2025", "ledger_2026", "attachments")
 
@@ -152,6 +156,7 @@ def passed(**changes: Any) -> Report:
         critical_path=("choose instant", "restore receipts-db", "verify receipts-db", "verify references"),
         scratch=ScratchLedger(created=(INSTANCE, OBJECTS), removed=(INSTANCE, OBJECTS), remaining=()),
         isolation=(ISOLATION,),
+        challenge=CHALLENGE,
         regions_called={"eu-central-1": 412},
         journal=JournalDigest(events=97, head_sha256="9f2c" * 16),
     )
@@ -175,6 +180,7 @@ def backup() -> Report:
         assets=assets,
         scratch=ScratchLedger(created=(), removed=(), remaining=()),
         isolation=(),
+        challenge=None,
         steps=(step("record receipts-db", "record_baseline", 0, 40), step("commit", "commit_backup", 40, 42)),
         critical_path=("record receipts-db", "commit"),
     )
@@ -315,6 +321,9 @@ def hostile() -> Report:
                     names=HOSTILE,
                 )
                 for text in HOSTILE
+            ),
+            "challenge": ReportedChallenge(
+                seed=7, kind=HOSTILE[0], asset=HOSTILE[1], subject=HOSTILE[2], found=False, by=HOSTILE
             ),
             "regions_called": dict.fromkeys(HOSTILE, 1),
             "journal": JournalDigest(events=1, head_sha256=HOSTILE[0]),
