@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+import stories
+from stories import BUCKET, DATABASE, START
 
 from dr.challenge import FOUND_BY, Mark, finders, possible
 from dr.events import Challenged, Event, Resumed, StepFinished, StepStarted
@@ -15,8 +17,6 @@ from dr.report.rebuild import report_of
 from dr.timeline import read
 from dr.verdict import judge
 from dr.verification import Finding
-from tests import stories
-from tests.stories import BUCKET, DATABASE, START
 
 PLAN = stories.test_plan()
 WHOLE = stories.passed_run(PLAN)

@@ -93,11 +93,13 @@ def _plant(step: Challenge, context: Context, one: Drawn, seed: int, chance: Ran
 
 def _spared(context: Context, before: Iterable[Before]) -> set[str]:
     """Tables that are compared as they were before the first session, and what is known to be wrong anyhow."""
-    changed = {f"{known.database}.{known.table.key}" for known in before if known.table}
+    return _wrong(context) | {f"{known.database}.{known.table.key}" for known in before if known.table}
+
+
+def _wrong(context: Context) -> set[str]:
+    """What was found to be wrong before: a second damage to it might not show as another one."""
     events = context.journal.reading().events
-    return changed | {
-        one.finding.subject for one in events if isinstance(one, Found) and one.finding.outcome == "failed"
-    }
+    return {one.finding.subject for one in events if isinstance(one, Found) and one.finding.outcome == "failed"}
 
 
 def _proven(context: Context, thing: Thing) -> ScratchClaim:
@@ -117,8 +119,11 @@ def _plant_object(
     """Another object's bytes on top of one, or every version of one gone."""
     manifest = manifest_for(context, one.asset)
     held = manifest.objects
+    wrong = _wrong(context)
     # Of what is archived nobody knows the bytes, and no copy can be made of it.
-    sure = sorted(key for key, known in held.items() if known.sha256 and not known.ambiguous)
+    sure = sorted(
+        k for k, known in held.items() if known.sha256 and not known.ambiguous and f"{manifest.bucket}/{k}" not in wrong
+    )
     if not sure:
         raise NothingToPlant(f"{one.asset} holds no object that could be damaged")
     key = chance.choice(sure)

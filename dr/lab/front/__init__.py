@@ -45,7 +45,7 @@
     expiring.py     a bucket's lifecycle configuration, and which versions it covers
     lifecycle.py    what is due by it at a given time: decided, and done
     store.py        the simulated store's memory, and nothing else that depends on its models
-    harm.py         faults in what is here: calls, S3, keys
+    harm*.py        faults in what is here: calls, S3, keys
     xml.py          S3's documents as dictionaries
 
 A request runs from top to bottom: listener, dispatch, then the service; S3 takes the rooms from `buckets` on.
