@@ -5,7 +5,7 @@ no other instance knows. Which row, index, sequence or role it is follows from c
 What a constraint or a privilege forbids is left, and the next one is tried. No value of a row leaves the server.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from random import Random
 
@@ -30,6 +30,7 @@ _NAMED = """
 select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where format('%I.%I', n.nspname, c.relname) = {key} and c.relkind = any ({kinds}) and n.nspname <> 'pg_catalog'
 """
+_ALONE = " and not exists (select from pg_constraint where conindid = c.oid)"
 _COLUMNS = """
 select a.attname, t.typcategory, a.attgenerated <> '', a.attidentity = 'a',
        exists (select from pg_index i where i.indrelid = c.oid and i.indisunique and a.attnum = any (i.indkey))
@@ -49,9 +50,9 @@ def plant(
     announce: Announce,
     *,
     first: str,
-    spared: Iterable[str] = (),
+    spared: Collection[str] = (),
 ) -> str:
-    """Plant one damage and say what was hit. `spared` are tables, as `database.schema.table`, that must not be hit.
+    """Plant one damage and say what was hit. `spared` must not be hit: whatever it is, as findings name it.
 
     Raises NothingToPlant where nothing of this kind can be done here.
     """
@@ -65,7 +66,9 @@ def plant(
         if known is None:
             continue
         with connect(login_for(name), readonly=False) as session, telling(f"planting damage in {name}"):
-            for subject, statement in _statements(session, baseline.asset, known, kind, chance, frozenset(spared)):
+            for subject, statement in _statements(session, baseline.asset, known, kind, chance, spared):
+                if subject in spared:
+                    continue
                 announce(subject)
                 if _done(session, statement):
                     return subject
@@ -75,7 +78,7 @@ def plant(
 
 
 def _statements(
-    session: Session, asset: str, known: DatabaseBaseline, kind: Kind, chance: Random, spared: frozenset[str]
+    session: Session, asset: str, known: DatabaseBaseline, kind: Kind, chance: Random, spared: Collection[str]
 ) -> Iterator[tuple[str, sql.Composed]]:
     """Each subject as a finding would name it, and what damages it."""
     match kind:
@@ -83,7 +86,7 @@ def _statements(
             yield from _rows(session, known, kind, chance, spared)
         case "index dropped":
             for index in _some(known.before.objects.keys() & known.after.objects.keys(), "index ", chance):
-                if there := _named(session, index, "i"):
+                if there := _named(session, index, "i", alone=True):
                     yield f"{known.name}: index {index}", sql.SQL("drop index {}").format(there)
         case "sequence set back":
             back = "select setval(seqrelid, seqstart, false) from pg_sequence where seqrelid = to_regclass({})"
@@ -113,7 +116,7 @@ def _some(labels: Iterable[str], prefix: str, chance: Random) -> list[str]:
 
 
 def _rows(
-    session: Session, known: DatabaseBaseline, kind: Kind, chance: Random, spared: frozenset[str]
+    session: Session, known: DatabaseBaseline, kind: Kind, chance: Random, spared: Collection[str]
 ) -> Iterator[tuple[str, sql.Composed]]:
     """Rows of tables that the baseline covers, where nothing changed inside the bracket: there every row counts."""
     places = [
@@ -147,9 +150,12 @@ def _cold(table: TableBaseline) -> list[int]:
     return [number for number, one in table.before.chunks.items() if one.count and after.get(number) == one]
 
 
-def _named(session: Session, key: str, *kinds: str) -> sql.Identifier | None:
-    """A relation by the name that a baseline has for it, which is the server's own spelling."""
-    asked = sql.SQL(_NAMED).format(key=sql.Literal(key), kinds=sql.Literal(list(kinds)))
+def _named(session: Session, key: str, *kinds: str, alone: bool = False) -> sql.Identifier | None:
+    """A relation by the name that a baseline has for it, which is the server's own spelling.
+
+    `alone`: an index that no constraint needs.
+    """
+    asked = sql.SQL(_NAMED + _ALONE * alone).format(key=sql.Literal(key), kinds=sql.Literal(list(kinds)))
     row = session.execute(asked).fetchone()
     return sql.Identifier(*row) if row else None
 

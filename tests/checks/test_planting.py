@@ -15,9 +15,16 @@ from tests.checks.conftest import Source, as_owner, entering, login_to
 KINDS: list[Kind] = [kind for kind in FOUND_BY if not kind.startswith("object")]
 
 
+INDEXES = {"public.accounts_name", "public.notes_other"}
+"""Those that no constraint needs."""
+
+
 @pytest.fixture(scope="module")
-def recorded(source: Source) -> InstanceBaseline:
-    return source.capture()
+def recorded(source: Source) -> Iterator[InstanceBaseline]:
+    with as_owner(source.cluster) as owner:
+        owner.execute("create index accounts_name on accounts (name); create index notes_other on notes (other)")
+        yield source.capture()
+        owner.execute("drop index accounts_name, notes_other")
 
 
 @pytest.fixture(scope="module")
@@ -108,12 +115,30 @@ def test_a_table_that_is_spared_is_not_hit(copy: Cluster, recorded: InstanceBase
     assert set(hit) == {"audit.public.entries"}
 
 
+def test_an_index_that_a_constraint_needs_is_not_tried(copy: Cluster, recorded: InstanceBaseline) -> None:
+    """What cannot be done is not announced either: each announcement is a line of the journal."""
+    hit: set[str] = set()
+
+    def note(subject: str) -> None:
+        hit.add(subject)
+        raise Stopped
+
+    for seed in range(10):
+        with pytest.raises(Stopped):
+            planting.plant(entering(copy), recorded, "index dropped", drawn(seed), note, first="app")
+    assert hit == {f"app: index {name}" for name in INDEXES}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_planted_is_found(copy: Cluster, recorded: InstanceBaseline, kind: Kind) -> None:
+    """Twice, and wherever others have been already: what is wrong before is spared."""
     known = asked(copy, recorded, kind)
     for seed in (1, 2):
         announced: list[str] = []
-        subject = planting.plant(entering(copy), recorded, kind, drawn(seed), announced.append, first="app")
+        wrong = {one.subject for one in known if one.outcome == "failed"}
+        subject = planting.plant(
+            entering(copy), recorded, kind, drawn(seed), announced.append, first="app", spared=wrong
+        )
         assert announced[-1] == subject
         again = asked(copy, recorded, kind)
         mark = Mark(seed=seed, asset=recorded.asset, kind=kind, subject=subject)
