@@ -1,6 +1,6 @@
 """Is the content what the source held? Every chunk of every table against the baseline. (L4)"""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 
 import psycopg
@@ -14,16 +14,23 @@ from dr.isolation import Before, TableBefore
 from dr.postgres import Login, Session, Snapshot, begin, connect, hold, join
 from dr.sharing import spread
 from dr.telling import Damaged
-from dr.verification import Chunk, Coverage, Finding, InstanceBaseline, ObservedDatabase, SeenRow
+from dr.verification import Chunk, Coverage, DatabaseBaseline, Finding, InstanceBaseline, ObservedDatabase, SeenRow
 
 
 class Reading:
     """One database of a restore, open at one moment: its tables, then the rows of chunks that need a second look."""
 
     def __init__(
-        self, login: Login, hashing: Hashing, *, workers: int = 2, pause: Callable[[], None] = lambda: None
+        self,
+        login: Login,
+        hashing: Hashing,
+        *,
+        workers: int = 2,
+        pause: Callable[[], None] = lambda: None,
+        only: Collection[str] | None = None,
     ) -> None:
         self._pause = pause
+        self._only = only
         self._login = login
         self._hashing = hashing
         self._workers = workers
@@ -40,6 +47,8 @@ class Reading:
             begin(session)
             self._snapshot: Snapshot = hold(session)
             found, self._excluded = relations(session, types)
+            if self._only is not None:
+                found = [relation for relation in found if relation.key in self._only]
             found = sized(session, found)
             from_the_heap(session)
         except BaseException:
@@ -114,13 +123,15 @@ def check(
     pause: Callable[[], None] = lambda: None,
     before: Mapping[str, Before] | None = None,
     seen: Callable[[ObservedDatabase], None] = lambda _: None,
+    only: str | None = None,
 ) -> tuple[list[Finding], Coverage]:
     """Compare every database of a restored instance with the baseline: one finding per table.
 
     `first` is a database that is there in any case: the one to ask which others there are. `pause` is called between
     two ranges of blocks, and may raise to end the reading. `before` holds the table that the first session changed rows
-    of, as it was: that is what was restored. `seen` is told what was read of each database. Raises Unable where the
-    instance as a whole cannot be asked; a single database that cannot is an errored finding of its own.
+    of, as it was: that is what was restored. `seen` is told what was read of each database. `only` is one table, as a
+    finding names it: then nothing else is read. Raises Unable where the instance as a whole cannot be asked; a single
+    database that cannot is an errored finding of its own.
     """
     if missing := comparison.whole(baseline):
         raise Unable(missing, hint="a baseline is no evidence unless it is whole; `dr backup` records a new one")
@@ -136,12 +147,17 @@ def check(
     parts: list[Coverage] = []
     for name in sorted(baseline.databases.keys() | set(there)):
         known = baseline.databases.get(name)
+        if only is not None:
+            known = _narrowed(known, only)
+            if known is None:
+                continue
         if known is None or name not in there:
             findings.append(comparison.database_finding(name, expected=known is not None))
             parts.append(Coverage(tables_expected=len(known.tables) if known else 0))
             continue
         try:
-            with Reading(login_for(name), baseline.hashing, workers=workers, pause=pause) as reading:
+            alone = known.tables if only is not None else None
+            with Reading(login_for(name), baseline.hashing, workers=workers, pause=pause, only=alone) as reading:
                 table = (before or {}).get(name, Before(database=name)).table
                 observed = _as_found(reading.observe(), table)
                 wanted = comparison.second_look(known, observed)
@@ -157,6 +173,12 @@ def check(
         findings += found
         parts.append(part)
     return findings, comparison.total(parts)
+
+
+def _narrowed(known: DatabaseBaseline | None, table: str) -> DatabaseBaseline | None:
+    """What is known of one table; None where it is another database's."""
+    found = {key: one for key, one in known.tables.items() if f"{known.name}.{key}" == table} if known else {}
+    return known.model_copy(update={"tables": found, "excluded": {}}) if known and found else None
 
 
 def _as_found(observed: ObservedDatabase, table: TableBefore | None) -> ObservedDatabase:

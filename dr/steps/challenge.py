@@ -145,14 +145,19 @@ def _plant_object(
 
 
 def _asked(step: Challenge, context: Context, one: Mark) -> list[Finding]:
-    """What the check says that has to find it, of all that it looks at; of a bucket, of the one object."""
+    """What the check says that has to find it: of the one table or the one object, or of all shapes."""
     if one.asset in context.plan.buckets:
         return _asked_of_object(context, one)
     owner = restored_login(context, one.asset, _instance(context, one.asset).instance, step.site)
     baseline, before = baseline_for(context, one.asset), before_first_session(context, one.asset)
     if FOUND_BY[one.kind] == "content":
         findings, _ = context.ask.content(
-            owner.to, baseline, first=owner.dbname, pause=lambda: context.clock.sleep(0), before=before
+            owner.to,
+            baseline,
+            first=owner.dbname,
+            pause=lambda: context.clock.sleep(0),
+            before=before,
+            only=one.subject,
         )
         return findings
     return context.ask.schema(owner.to, baseline, first=owner.dbname, before=before)

@@ -9,7 +9,7 @@ from dr.challenge import FOUND_BY, Kind, Mark, finders
 from dr.checks import content, planting, schema
 from dr.lab.engine.cluster import Cluster
 from dr.postgres import LoginRefused
-from dr.verification import Finding, InstanceBaseline
+from dr.verification import Finding, InstanceBaseline, ObservedDatabase
 from tests.checks.conftest import Source, as_owner, entering, login_to
 
 KINDS: list[Kind] = [kind for kind in FOUND_BY if not kind.startswith("object")]
@@ -34,9 +34,9 @@ def copy(source: Source, recorded: InstanceBaseline) -> Iterator[Cluster]:
     restored.remove()
 
 
-def asked(copy: Cluster, recorded: InstanceBaseline, kind: Kind) -> list[Finding]:
+def asked(copy: Cluster, recorded: InstanceBaseline, kind: Kind, subject: str | None = None) -> list[Finding]:
     if FOUND_BY[kind] == "content":
-        return content.check(entering(copy), recorded, first="app")[0]
+        return content.check(entering(copy), recorded, first="app", only=subject)[0]
     return schema.check(entering(copy), recorded, first="app")
 
 
@@ -140,10 +140,21 @@ def test_what_is_planted_is_found(copy: Cluster, recorded: InstanceBaseline, kin
             entering(copy), recorded, kind, drawn(seed), announced.append, first="app", spared=wrong
         )
         assert announced[-1] == subject
-        again = asked(copy, recorded, kind)
+        again = asked(copy, recorded, kind, subject)
         mark = Mark(seed=seed, asset=recorded.asset, kind=kind, subject=subject)
         assert FOUND_BY[kind] in finders(mark, known, again), subject
         known += again
+
+
+def test_of_one_table_nothing_else_is_read(copy: Cluster, recorded: InstanceBaseline) -> None:
+    """So a challenge costs one table's reading, however large the rest of the instance is."""
+    read: list[ObservedDatabase] = []
+    findings, coverage = content.check(
+        entering(copy), recorded, first="app", only="app.public.accounts", seen=read.append
+    )
+    assert [one.subject for one in findings] == ["app.public.accounts"]
+    assert [(one.name, list(one.tables)) for one in read] == [("app", ["public.accounts"])]
+    assert coverage.tables_compared == 1
 
 
 def test_a_value_that_was_changed_is_in_no_finding(copy: Cluster, recorded: InstanceBaseline) -> None:

@@ -124,7 +124,9 @@ class SimulatedDatabases(Questions):
         pause: Callable[[], None],
         before: Mapping[str, Before],
         seen: Callable[[ObservedDatabase], None] = lambda _: None,
+        only: str | None = None,
     ) -> tuple[list[Finding], Coverage]:
+        del only
         _noted(before)
         if missing := comparison.whole(baseline):
             raise Unable(missing)
