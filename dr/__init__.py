@@ -111,9 +111,9 @@ The import table. `tests/test_architecture.py` reads every import statement and 
     prefect                 flows/: everything here can be imported without it
     what we know            imports nothing that we touch or do, and nothing of the standard library with an effect
     steps                   never import one another: they meet at names in the plan and at facts in the journal
-    checks                  never import one another; chunks.py, digests.py, survey.py, extension.py, catalogs.py,
-                            lookups.py and declared.py, which read for them, judge nothing, nor do first_session.py
-                            and planting.py, which change scratch before and after they look
+    checks                  never import one another; chunks.py, digests.py, survey.py, heeding.py, extension.py,
+                            catalogs.py, lookups.py and declared.py, which read for them, judge nothing, nor do
+                            first_session.py and planting.py, which change scratch before and after they look
     lab/                    is imported by cli/ alone; itself knows connection.py and errors.py
 """
 

@@ -54,7 +54,8 @@ EXCUSED = {("dr.plan", "secrets")}
 """The name of a run is drawn once, when its plan is made: it must be unlike every other."""
 
 READS_FOR_CHECKS = {
-    f"dr.checks.{name}" for name in ("chunks", "digests", "survey", "extension", "catalogs", "lookups", "declared")
+    f"dr.checks.{name}"
+    for name in ("chunks", "digests", "survey", "heeding", "extension", "catalogs", "lookups", "declared")
 }
 """They read for whoever asks, and judge nothing: no checks themselves, and free to all of them."""
 FOR_THE_LAB = ("dr.connection", "dr.errors", "dr.lab")

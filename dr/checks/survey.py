@@ -7,12 +7,14 @@ when the server went down over a piece.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 import psycopg
 
 from dr import postgres
+from dr.checks import heeding
 from dr.clock import Deadline, SystemClock
 from dr.errors import Unable
 from dr.postgres import Login, Session, connect
@@ -26,12 +28,9 @@ TOGETHER = 1 << 23
 """Bytes of storage that one statement looks at, where a piece is not larger by itself."""
 AT_ONCE = 80
 """Pieces that one statement looks at."""
-TIMEOUT = 3600.0
-"""Seconds for one statement about little. A piece that takes longer is one that nothing can be told about."""
-SLOWEST = 10_000_000
-"""Bytes in a second: a statement about more than that many in an hour has as much more time."""
 FIRST_OF_USERS = 16384
 """Object ids below this are PostgreSQL's own (FirstNormalObjectId in access/transam.h)."""
+_FOR_EVER = "the server neither answers nor heeds its time limit, as where damage leads it round in circles"
 _RESTART = 60.0
 """Seconds to wait for a server that went down over a piece."""
 
@@ -105,7 +104,7 @@ class Survey:
             readonly=self.readonly,
             search_path=None if self.as_users else "pg_catalog",
             styles=not self.as_users,
-            statement_timeout=TIMEOUT,
+            statement_timeout=heeding.TIMEOUT,
         )
 
     def _small(
@@ -241,24 +240,29 @@ class Visit:
             self.session.autocommit = True
 
     def _ask(self, group: Sequence[Piece], look: Look, visit: "Visit") -> list[Finding]:
-        """Together; one by one where that fails; and once more where it was the server that went down."""
+        """Together; one by one where that fails; once more where the server went down, and longer where it was slow."""
         self.survey.pause()
-        for attempt in (1, 2):
+        size, once_more = sum(one.bytes for one in group), True
+        limit = heeding.QUICK if size <= TOGETHER else heeding.allowed(size)
+        while True:
             session = visit.session
-            try:
-                if session.autocommit:
-                    return _within(look, session, group)
-                with session.transaction():
-                    return _within(look, session, group)
-            except psycopg.Error as problem:
-                if session.closed:
-                    visit.reopen()
-                    if attempt == 1 and len(group) == 1:
-                        continue
-                if len(group) > 1:
-                    return [finding for one in group for finding in self._ask([one], look, visit)]
+            with heeding.watched(session, limit, partial(self.survey.enter, self.name)) as watch:
+                try:
+                    return _within(look, session, group, limit)
+                except psycopg.Error as error:
+                    problem = error
+            if session.closed:
+                visit.reopen()
+            if len(group) > 1:
+                return [finding for one in group for finding in self._ask([one], look, visit)]
+            if watch.left:
+                return [self.finding("errored", group[0].subject, detail=_FOR_EVER)]
+            if isinstance(problem, psycopg.errors.QueryCanceled) and limit < heeding.allowed(size):
+                limit = heeding.allowed(size)
+            elif session.closed and once_more:
+                once_more = False
+            else:
                 return [self.problem(group[0], problem)]
-        raise AssertionError("unreachable")
 
     def reopen(self) -> None:
         """A session in place of one that the server ended."""
@@ -267,14 +271,10 @@ class Visit:
         self.survey.prepare(self.session)
 
 
-def _allowed(group: Sequence[Piece]) -> float:
-    """Seconds for each statement about these pieces. The server takes no more than some 24 days."""
-    return min(max(TIMEOUT, sum(one.bytes for one in group) / SLOWEST), 2_000_000.0)
-
-
-def _within(look: Look, session: Session, group: Sequence[Piece]) -> list[Finding]:
-    session.execute(f"set statement_timeout = {round(_allowed(group) * 1000)}".encode())
-    return look(session, group)
+def _within(look: Look, session: Session, group: Sequence[Piece], limit: float) -> list[Finding]:
+    with nullcontext() if session.autocommit else session.transaction():
+        session.execute(f"set statement_timeout = {round(limit * 1000)}".encode())
+        return look(session, group)
 
 
 def _together(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:

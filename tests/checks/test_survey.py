@@ -7,10 +7,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+import psycopg
 import pytest
 
 from dr.checks import constraints, index_answers, lookups, readable, structure, visibility
-from dr.checks.survey import SLOWEST, TIMEOUT, TOGETHER, Piece, Survey, Visit
+from dr.checks.heeding import QUICK, SLOWEST, TIMEOUT
+from dr.checks.survey import TOGETHER, Piece, Survey, Visit
 from dr.postgres import Login, Session
 from dr.verification import Finding
 from tests.checks.conftest import Source, as_owner, entering, login_to
@@ -143,7 +145,25 @@ def test_a_statement_has_as_long_as_its_pieces_are_large(odd: Callable[[str], Lo
     with survey.enter("odd") as session:
         visit = Visit(survey, "odd", 1, session)
         visit.each([Piece("small", bytes=1), Piece("large", bytes=SLOWEST * 90_000)], look)
-    assert given == {"large": 90_000, "small": TIMEOUT}
+    assert given == {"large": 90_000, "small": QUICK}
+
+
+def test_what_is_little_and_slow_has_longer_the_second_time(odd: Callable[[str], Login]) -> None:
+    """A server that heeds its limit is not damaged."""
+    survey = Survey("any", "L3", odd, "odd")
+    limits = []
+
+    def look(session: Session, group: Sequence[Piece]) -> list[Finding]:
+        (row,) = session.execute("select setting::int8 / 1000 from pg_settings where name = 'statement_timeout'")
+        limits.append(row[0])
+        if row[0] == QUICK:
+            raise psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
+        return [survey.finding("passed", group[0].subject)]
+
+    with survey.enter("odd") as session:
+        found = Visit(survey, "odd", 1, session).each([Piece("slow", bytes=1)], look)
+    assert [one.outcome for one in found] == ["passed"]
+    assert limits == [QUICK, TIMEOUT]
 
 
 def test_a_kind_of_definition_fails_only_if_it_does_so_again(source: Source, odd: Callable[[str], Login]) -> None:
