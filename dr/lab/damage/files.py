@@ -10,8 +10,12 @@ from dr.lab.damage.pages import PAGE
 
 META = 1
 """The first page of an index describes it; damage to it is too easy to find."""
+FUNCTION = b"touch\0"
+"""The name of a function, as a catalog has it (`name`, which is padded with zeros)."""
 NEXT_TO_LAST = 8
 """From the end of a row: its last column is eight bytes long in every table that is hit by default, and in no index."""
+GIN_LEAF = b"\x02\x00"
+"""What a page of a GIN index ends with that holds keys, and nothing else is."""
 FLAGS = 10
 """Where a page's flags stand (storage/bufpage.h)."""
 ALL_VISIBLE = 0x04
@@ -65,6 +69,32 @@ def flip_key(file: Path) -> str:
     return f"one bit of a key in page {number} of index {file.name} is turned"
 
 
+def flip_gin_key(file: Path) -> str:
+    """One bit of the key of a GIN index that stands for the most rows, of those that list them in their own page."""
+    found = [(number, item) for number, page in _entries(file) for item in pages.items(page)]
+    number, entry = max(found, key=lambda one: one[1].end - one[1].start)
+    page = pages.read(file, number)
+    page[entry.start + 8 + 2] ^= 1  # behind the header of an index tuple, the key's length and what kind of key it is
+    pages.write(file, number, page)
+    return f"one bit of a key in page {number} of index {file.name} is turned"
+
+
+def zero_gin_page(file: Path) -> str:
+    """A page of keys of a GIN index, in the middle of those there are."""
+    found = [number for number, _ in _entries(file)]
+    number = found[len(found) // 2]
+    pages.write(file, number, bytes(PAGE))
+    return f"page {number} of index {file.name} holds zeros"
+
+
+def _entries(file: Path) -> list[tuple[int, bytearray]]:
+    """The pages with keys in them: neither lists of rows nor what is still to be sorted in (access/ginblock.h)."""
+    every = [(number, pages.read(file, number)) for number in range(META, pages.count(file))]
+    if not (found := [(number, page) for number, page in every if page[-2:] == GIN_LEAF and pages.items(page)]):
+        raise Refused(f"{file.name} has no page with keys", hint="name a GIN index with more rows")
+    return found
+
+
 def swap_keys(file: Path) -> str:
     """Two neighbours of an index stand the wrong way round, as after a change of the sort order beneath it."""
     number, page, found = pages.crowded(file, least=4)
@@ -101,19 +131,19 @@ def zero(file: Path) -> str:
     return f"page {number} of {file.name} holds zeros"
 
 
-def zero_last(file: Path) -> str:
-    """The last page of a catalog: where the server keeps what users made."""
-    number = max(n for n in range(pages.count(file)) if pages.items(pages.read(file, n)))
-    pages.write(file, number, bytes(PAGE))
-    return f"page {number} of {file.name} holds zeros"
+def zero_functions(file: Path) -> str:
+    """The page of the catalog that holds a function of the sample application, which its triggers call."""
+    for number in range(pages.count(file)):
+        page = pages.read(file, number)
+        if any(FUNCTION in page[row.start : row.end] for row in pages.items(page)):
+            pages.write(file, number, bytes(PAGE))
+            return f"page {number} of {file.name} holds zeros"
+    raise Refused(f"{file.name} holds no function of the sample application", hint="`dr lab seed` makes them")
 
 
 def zero_key_page(file: Path) -> str:
-    """A page of an index, and not the one that describes it."""
-    found = pages.count(file)
-    if found <= META:
-        raise Refused(f"{file.name} has no page but the first", hint="name a larger index")
-    number = max(META, found // 2)
+    """A page of an index that holds keys, and not the one that describes it. (Hash indexes have pages in advance.)"""
+    number, _, _ = pages.crowded(file, least=1, first=META)
     pages.write(file, number, bytes(PAGE))
     return f"page {number} of index {file.name} holds zeros"
 
@@ -211,13 +241,13 @@ FILES: Mapping[str, FileDamage] = {
     "commit-log-lost": FileDamage(lose_commit_log),
     "control-file-damaged": FileDamage(spoil_control_file),
     "catalog-map-lost": FileDamage(lose_map),
-    "catalog-page-zeroed": FileDamage(zero_last, "pg_catalog.pg_proc"),
+    "catalog-page-zeroed": FileDamage(zero_functions, "pg_catalog.pg_proc"),
     "btree-key-flip": FileDamage(flip_key, "documents_number"),
     "btree-page-zeroed": FileDamage(zero_key_page, "ledger_document"),
     "btree-file-lost": FileDamage(lose, "ledger_account"),
     "collation-order": FileDamage(swap_keys, "accounts_code"),
-    "gin-key-flip": FileDamage(flip_key, "documents_attributes"),
-    "gin-page-zeroed": FileDamage(zero_key_page, "documents_attributes"),
+    "gin-key-flip": FileDamage(flip_gin_key, "documents_attributes"),
+    "gin-page-zeroed": FileDamage(zero_gin_page, "documents_attributes"),
     "gist-page-zeroed": FileDamage(zero_key_page, "documents_period"),
     "hash-page-zeroed": FileDamage(zero_key_page, "documents_sha256"),
     "brin-page-zeroed": FileDamage(zero_key_page, "ledger_at"),

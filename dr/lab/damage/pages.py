@@ -56,13 +56,15 @@ def items(page: bytes | bytearray) -> list[Item]:
     return found
 
 
-def crowded(file: Path, least: int = 2) -> tuple[int, bytearray, list[Item]]:
+def crowded(file: Path, least: int = 2, first: int = 0) -> tuple[int, bytearray, list[Item]]:
     """A page with items, as near to the middle of the file as can be: its number, its bytes and its items.
+
+    None before the `first` is taken.
 
     Raises Refused where no page has so many.
     """
     pages = count(file)
-    for number in sorted(range(pages), key=lambda one: abs(one - pages // 2)):
+    for number in sorted(range(first, pages), key=lambda one: abs(one - pages // 2)):
         page = read(file, number)
         if len(found := items(page)) >= least:
             return number, page, found

@@ -258,7 +258,9 @@ class Cluster:
                     ) from problem
                 waiting = "starting up" in str(problem) or "not accepting" in str(problem)
                 if not waiting and time.monotonic() > patience:
-                    raise
+                    raise ServerFailed(
+                        f"{self.endpoint}: the server lets nobody in: {self._said_since(begin)}", hint=str(self.log)
+                    ) from problem
                 time.sleep(0.02)
             else:
                 return

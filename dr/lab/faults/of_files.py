@@ -22,7 +22,7 @@ ENTRIES = (
         "a disk or a cable that turns bits",
         "L4",
         "content",
-        also=("readable", "structure", "references", "constraints"),
+        also=("readable", "structure", "references", "constraints", "index_answers"),
     ),
     _entry(
         "heap-torn-page",
@@ -67,7 +67,7 @@ ENTRIES = (
         "a file that a copy left out",
         "L4",
         "content",
-        also=("structure", "readable", "index_answers", "visibility"),
+        also=("structure", "readable", "index_answers", "visibility", "constraints"),
     ),
     _entry(
         "heap-page-misplaced",
@@ -182,7 +182,7 @@ ENTRIES = (
         "a file that a copy left out",
         "L3",
         "structure",
-        also=("index_answers", "readable", "constraints"),
+        also=("index_answers", "readable", "constraints", "content"),
     ),
     _entry(
         "gin-page-zeroed",
