@@ -109,7 +109,8 @@ SHAPE: Mapping[str, Statement] = {
     "owner-changed": Statement("alter table scans owner to receipts_app"),
     "grants-lost": Statement("revoke all on all tables in schema public from receipts_app"),
     "default-privileges-lost": Statement(
-        "delete from pg_default_acl where defaclnamespace = 'public'::regnamespace and defaclobjtype = 'r'"
+        "alter default privileges for role receipts_owner in schema public"
+        " revoke all on tables from receipts_readonly, receipts_app"
     ),
     "partition-detached": Statement("alter table document_events detach partition document_events_default"),
     "setting-drifted": Statement("alter role receipts_app set lock_timeout = '1 h'"),

@@ -39,9 +39,9 @@ ENTRIES = (
         "C05",
         "An index is marked invalid.",
         "an index that was being built, and never was",
-        "L3",
-        "structure",
-        also=("schema", "index_answers"),
+        "L5",
+        "schema",
+        also=("structure", "index_answers"),
     ),
     _entry(
         "trigger-disabled",
@@ -159,7 +159,7 @@ ENTRIES = (
         "a load by another user",
         "L5",
         "schema",
-        also=("content", "structure", "sequences", "readable", "index_answers", "visibility", "constraints"),
+        also=("content", "agreement", "sequences", "extensions"),
     ),
     _entry(
         "grants-lost",
