@@ -18,7 +18,7 @@ def runner(lab: Lab) -> Runner:
     """With a house of its own: what one stage may call is not what a whole run may."""
     made = Runner(lab)
     # The application gives its objects no tags, and what has none loses none.
-    for key in settled(made)[:TAGGED]:
+    for key in settled(made, DOCUMENTS, HERE)[:TAGGED]:
         tags = {"TagSet": [{"Key": "kept for", "Value": "ten years"}]}
         made.s3(HERE).put_object_tagging(Bucket=DOCUMENTS, Key=key, Tagging=tags)
     report = made.backup()

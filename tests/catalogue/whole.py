@@ -32,11 +32,13 @@ def whole_test(runner: Runner, target: RestoreTarget | None = None, *assets: str
         return Outcome("refused", beyond={"refused": str(problem)})
 
 
-def settled(runner: Runner) -> list[str]:
-    """Keys that nobody has replaced since they were made, the oldest first: their version stands at any instant."""
+def settled(runner: Runner, bucket: str = COPY, region: str = THERE) -> list[str]:
+    """Keys that nobody has replaced or deleted since they were made, the oldest first: they stand at any instant."""
     versions: dict[str, list[Any]] = {}
-    for page in runner.s3().get_paginator("list_object_versions").paginate(Bucket=COPY):
+    gone: set[str] = set()
+    for page in runner.s3(region).get_paginator("list_object_versions").paginate(Bucket=bucket):
+        gone |= {one["Key"] for one in page.get("DeleteMarkers", ())}
         for one in page.get("Versions", ()):
             versions.setdefault(one["Key"], []).append(one["LastModified"])
-    alone = {key: moments[0] for key, moments in versions.items() if len(moments) == 1}
+    alone = {key: moments[0] for key, moments in versions.items() if len(moments) == 1 and key not in gone}
     return sorted(alone, key=lambda key: (alone[key], key))
