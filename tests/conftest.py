@@ -31,8 +31,10 @@ hypothesis.settings.load_profile("untimed")
 os.environ["TMPDIR"] = tempfile.tempdir = str(ROOM)
 WORKERS = 2
 """Processes that `make` runs tests in."""
-SPEED = "180"
+SPEED = "100"
 """How many times as fast as AWS the seeded lab does what takes AWS time."""
+RATE = "8"
+"""Its application's transactions in a second: what it writes, every later test reads again."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -213,7 +215,7 @@ def seeded_lab() -> Iterator[Lab]:
     try:
         up = one.dr("lab", "up", "--detach", "--speed", SPEED)
         assert up.returncode == 0, up.stderr
-        seeded = one.dr("lab", "seed", "--size", "tiny")
+        seeded = one.dr("lab", "seed", "--size", "tiny", "--rate", RATE)
         assert seeded.returncode == 0, seeded.stderr
         yield replace(one, keys=People(one, SUITE, SHARED).keys)
     finally:

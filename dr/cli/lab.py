@@ -8,7 +8,7 @@ from types import FrameType
 import click
 
 from dr.cli import lab_advance, lab_fault, lab_outage, lab_resolve, lab_status
-from dr.cli.lab_options import alive, home_option
+from dr.cli.lab_options import alive, home_option, rate_option
 from dr.errors import ExitCode, Unable
 from dr.lab.home import Home
 
@@ -120,7 +120,8 @@ def down(home: Path | None) -> None:
     help="About 20 MB (tiny: with 60 objects instead of 300), 500 MB or 5 GB.",
 )
 @click.option("--no-workload", is_flag=True, help="Do not start the writer that never pauses.")
-def seed(home: Path | None, size: str, no_workload: bool) -> None:
+@rate_option
+def seed(home: Path | None, size: str, no_workload: bool, rate: float | None) -> None:
     """Fill the lab with the sample application, `receipts`, and start its workload.
 
     \b
@@ -130,7 +131,7 @@ def seed(home: Path | None, size: str, no_workload: bool) -> None:
     at = alive(home)
     from dr.lab.receipts import seed as receipts
 
-    receipts.seed(at.path, size, workload=not no_workload, say=lambda line: click.echo(line, err=True))
+    receipts.seed(at.path, size, workload=not no_workload, rate=rate, say=lambda line: click.echo(line, err=True))
 
 
 @command.group()
@@ -143,14 +144,15 @@ def workload() -> None:
     """
 
 
-@workload.command("start", epilog="\b\nExample:\n  dr lab workload start")
+@workload.command("start", epilog="\b\nExample:\n  dr lab workload start --rate 5")
 @home_option
-def workload_start(home: Path | None) -> None:
+@rate_option
+def workload_start(home: Path | None, rate: float | None) -> None:
     """Start the writer of a seeded lab."""
     at = alive(home)
     from dr.lab.receipts import workload_process
 
-    workload_process.start(at.path)
+    workload_process.start(at.path, rate=rate)
 
 
 @workload.command("stop", epilog="\b\nExample:\n  dr lab workload stop")

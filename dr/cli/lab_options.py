@@ -12,6 +12,11 @@ home_option = click.option(
     type=click.Path(path_type=Path),
     help="Where the lab keeps everything it writes. Default: $DR_LAB, else /var/tmp/firedrill-<uid>/lab.",
 )
+rate_option = click.option(
+    "--rate",
+    type=click.FloatRange(0, 1000, min_open=True),
+    help="Transactions of the writer in a second, 20 unless given; objects change in proportion.",
+)
 
 
 def alive(home: Path | None) -> Home:

@@ -15,7 +15,7 @@ import pytest
 from dr.checks.heartbeat import STALLED
 from dr.errors import ExitCode
 from dr.records import BackupRecord
-from tests.conftest import ESTATE, Lab, write_estate
+from tests.conftest import ESTATE, RATE, Lab, write_estate
 from tests.runs.conftest import Runner
 
 
@@ -120,7 +120,7 @@ def test_a_heartbeat_that_died_before_the_instant(apart: Runner) -> None:
         assert any("heartbeat" in reason for reason in report.reasons)
     finally:
         apart.lab.dr("lab", "workload", "stop")
-        apart.lab.dr("lab", "workload", "start")
+        apart.lab.dr("lab", "workload", "start", "--rate", RATE)
 
 
 def test_a_control_store_that_goes_bad_during_the_run_keeps_no_scratch_alive(apart: Runner) -> None:

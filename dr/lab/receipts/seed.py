@@ -41,7 +41,14 @@ def _quiet(_: str) -> None:
     return
 
 
-def seed(home: Path, size: str, workload: bool = True, say: Callable[[str], None] = _quiet) -> None:
+def seed(
+    home: Path,
+    size: str,
+    *,
+    workload: bool = True,
+    rate: float | None = None,
+    say: Callable[[str], None] = _quiet,
+) -> None:
     """Provision, fill, start the writers of the lab at `home`, and only then its automated backups.
 
     Raises Refused for a lab that is seeded already, UsageError for a size that does not exist.
@@ -63,7 +70,7 @@ def seed(home: Path, size: str, workload: bool = True, say: Callable[[str], None
         run(connection, "audit.sql")
     if workload:
         say("writers and heartbeat")
-        workload_process.start(home)
+        workload_process.start(home, rate=rate)
         _wait_for_the_first_beat(reach, owner)
     say(f"automated backups, and their copy in {names.RECOVERY}")
     provision.back_up(reach)

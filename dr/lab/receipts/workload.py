@@ -23,7 +23,9 @@ from dr.lab.receipts.reach import Login, Reach
 
 PARTS = ("writer", "heartbeat")
 RATE = 20.0
-OBJECTS = 3.0
+"""Transactions in a second."""
+OBJECTS = 0.15
+"""Operations on objects for each transaction."""
 SLOW_EVERY = 3.0
 """Seconds between transactions that stay open for a while, so that some are always in progress."""
 SLOW_FOR = 0.3
@@ -150,7 +152,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("home", type=Path, help="the home of the lab")
     parser.add_argument("--only", choices=PARTS, help="run only this part")
     parser.add_argument("--rate", type=float, default=RATE, help="transactions per second")
-    parser.add_argument("--objects", type=float, default=OBJECTS, help="object operations per second")
     asked = parser.parse_args(arguments)
 
     workload = Workload(asked.home)
@@ -159,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.only in (None, "writer"):
         workload.start("clerks", lambda: workload.clerks(asked.rate))
         workload.start("auditor", lambda: workload.auditor(max(0.5, asked.rate / 20)))
-        workload.start("archivist", lambda: workload.archivist(asked.objects))
+        workload.start("archivist", lambda: workload.archivist(asked.rate * OBJECTS))
         workload.start("month end", lambda: workload.slow(SLOW_EVERY))
     if asked.only in (None, "heartbeat"):
         beat = heartbeat.Beat()
