@@ -44,6 +44,7 @@ MANNERS = {
     "jit": "off",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
     "max_parallel_workers_per_gather": "0",  # how much of the server is used is ours to say, by the number of sessions
 }
 

@@ -17,6 +17,7 @@ from dr import table_comparison
 from dr.bracket import Side, Source
 from dr.checks import chunks, schema
 from dr.checks.chunks import Relation, Span
+from dr.errors import Unable
 from dr.hashing import Hashing
 from dr.pace import Pace
 from dr.postgres import Login, Session, join
@@ -78,8 +79,8 @@ def _looked_at_again(side: Side, known: Mapping[str, SequenceState]) -> dict[str
     """The same sequences, with where they stand by now, unless one was set back or made anew meanwhile."""
     try:
         now = schema.sequences(side.counting)
-    except Locked:
-        # Somebody alters one. What is known already is as true as before, and only narrower.
+    except Unable:
+        # Somebody alters one, or ended the session that waited so long. What is known is as true, and only narrower.
         return dict(known)
 
     def later(name: str, was: SequenceState) -> int | None:

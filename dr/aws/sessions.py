@@ -70,8 +70,12 @@ def _given(connection: Connection, key: str, secret: str, token: str | None) -> 
 
 
 def _made(session: botocore.session.Session) -> boto3.Session:
-    session.register_component("data_loader", _models(session.get_config_variable("data_path")))
-    return boto3.Session(botocore_session=session)
+    models = _models(session.get_config_variable("data_path"))
+    session.register_component("data_loader", models)
+    made = boto3.Session(botocore_session=session)
+    # Each session of boto3 adds its own folder to the end of what they share.
+    models.search_paths[:] = dict.fromkeys(models.search_paths)
+    return made
 
 
 @cache

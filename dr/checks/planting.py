@@ -8,6 +8,7 @@ What a constraint or a privilege forbids is left, and the next one is tried. No 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from random import Random
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -31,6 +32,15 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
  where format('%I.%I', n.nspname, c.relname) = {key} and c.relkind = any ({kinds}) and n.nspname <> 'pg_catalog'
 """
 _ALONE = " and not exists (select from pg_constraint where conindid = c.oid)"
+_QUIET = """
+ and not exists (select from pg_rewrite w where w.ev_class = c.oid and w.ev_type <> '1')
+ and not exists (select from pg_trigger g where g.tgrelid = c.oid and g.tgenabled <> 'D'
+     and not exists (select from pg_constraint k where k.oid = g.tgconstraint and k.contype <> 't'))
+"""
+"""Nothing of the application's own runs when its rows change: neither a rule nor a trigger, but for its constraints."""
+_YOUNGER = """
+select pg_snapshot_xmax(pg_current_snapshot())::text::bigint >= pg_snapshot_xmax({begun}::pg_snapshot)::text::bigint
+"""
 _COLUMNS = """
 select a.attname, t.typcategory, a.attgenerated <> '', a.attidentity = 'a',
        exists (select from pg_index i where i.indrelid = c.oid and i.indisunique and a.attnum = any (i.indkey))
@@ -66,7 +76,7 @@ def plant(
         if known is None:
             continue
         with connect(login_for(name), readonly=False) as session, telling(f"planting damage in {name}"):
-            for subject, statement in _statements(session, baseline.asset, known, kind, chance, spared):
+            for subject, statement in _statements(session, baseline, known, kind, chance, spared):
                 if subject in spared:
                     continue
                 announce(subject)
@@ -78,15 +88,22 @@ def plant(
 
 
 def _statements(
-    session: Session, asset: str, known: DatabaseBaseline, kind: Kind, chance: Random, spared: Collection[str]
+    session: Session,
+    baseline: InstanceBaseline,
+    known: DatabaseBaseline,
+    kind: Kind,
+    chance: Random,
+    spared: Collection[str],
 ) -> Iterator[tuple[str, sql.Composed]]:
     """Each subject as a finding would name it, and what damages it."""
     match kind:
         case "row changed" | "row deleted" | "row inserted":
+            if kind == "row inserted" and not _younger(session, baseline.begun_at):
+                return
             yield from _rows(session, known, kind, chance, spared)
         case "index dropped":
             for index in _some(known.before.objects.keys() & known.after.objects.keys(), "index ", chance):
-                if there := _named(session, index, "i", alone=True):
+                if there := _named(session, index, "i", also=_ALONE):
                     yield f"{known.name}: index {index}", sql.SQL("drop index {}").format(there)
         case "sequence set back":
             back = "select setval(seqrelid, seqstart, false) from pg_sequence where seqrelid = to_regclass({})"
@@ -96,9 +113,17 @@ def _statements(
             for role in _some(known.before.roles.keys() & known.after.roles.keys(), "", chance):
                 if not role.startswith(("pg_", "rds")):
                     limit = sql.SQL("alter role {} connection limit 4321").format(sql.Identifier(role))
-                    yield f"{asset}: {role}", limit
+                    yield f"{baseline.asset}: {role}", limit
         case _:
             raise NothingToPlant(f"{kind!r} is nothing that could be planted in a database")
+
+
+def _younger(session: Session, begun_at: str) -> bool:
+    """Whether what is written now cannot be taken for what was under way at the instant, and thus for a fair row."""
+    if not begun_at:
+        return False
+    row = session.execute(sql.SQL(_YOUNGER).format(begun=sql.Literal(begun_at))).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _used(known: DatabaseBaseline, name: str) -> bool:
@@ -127,7 +152,7 @@ def _rows(
     ]
     chance.shuffle(places)
     for key, chunk in places[:TRIES]:
-        table = _named(session, key, "r")
+        table = _named(session, key, "r", also=_QUIET)
         place = _a_row(session, table, chunk, chance) if table else None
         if table is None or place is None:
             continue
@@ -150,12 +175,9 @@ def _cold(table: TableBaseline) -> list[int]:
     return [number for number, one in table.before.chunks.items() if one.count and after.get(number) == one]
 
 
-def _named(session: Session, key: str, *kinds: str, alone: bool = False) -> sql.Identifier | None:
-    """A relation by the name that a baseline has for it, which is the server's own spelling.
-
-    `alone`: an index that no constraint needs.
-    """
-    asked = sql.SQL(_NAMED + _ALONE * alone).format(key=sql.Literal(key), kinds=sql.Literal(list(kinds)))
+def _named(session: Session, key: str, *kinds: str, also: LiteralString) -> sql.Identifier | None:
+    """A relation by the name that a baseline has for it, which is the server's own spelling; `also` is asked of it."""
+    asked = sql.SQL(_NAMED + also).format(key=sql.Literal(key), kinds=sql.Literal(list(kinds)))
     row = session.execute(asked).fetchone()
     return sql.Identifier(*row) if row else None
 
@@ -204,22 +226,19 @@ def _doubled(table: sql.Identifier, columns: list[Column], here: sql.Composed) -
 
 
 def _done(session: Session, statement: sql.Composed) -> bool:
-    """Whether it could be done, and changed something. Triggers look away where the role may tell them to."""
+    """Whether it could be done, and changed something. Where it could not, for whatever reason, another one is tried.
+
+    Foreign keys look away where the role may tell them to.
+    """
     try:
         with session.transaction():
             try:
                 with session.transaction():
                     session.execute("set local session_replication_role = replica")
             except psycopg.errors.InsufficientPrivilege:
-                pass  # then they have their say: it is scratch that reaches nothing
+                pass  # then they have their say
             return session.execute(statement).rowcount != 0
-    except (
-        psycopg.IntegrityError,
-        psycopg.DataError,
-        psycopg.ProgrammingError,  # no privilege, no such operator for this type, a column that generates itself
-        psycopg.NotSupportedError,
-        psycopg.errors.RaiseException,
-        psycopg.errors.DependentObjectsStillExist,
-        psycopg.errors.ObjectNotInPrerequisiteState,
-    ):
+    except psycopg.Error:
+        if session.closed:
+            raise
         return False

@@ -24,6 +24,9 @@ from dr.scratch import claim, creations
 from dr.sources import restored_login
 from dr.verification import Finding
 
+BELOW_ROWS = ("structure", "visibility", "readable", "index_answers")
+"""The checks of what rows stand in and are found by."""
+
 
 def challenge(step: Challenge, context: Context) -> None:
     """Draw, mark, plant, ask, and journal whether it was found. Raises Unable where nothing could be planted."""
@@ -40,8 +43,12 @@ def challenge(step: Challenge, context: Context) -> None:
         mark = Mark.model_validate(context.fact(facts.CHALLENGE))
         context.say(f"challenge: planted {one.kind} in {mark.subject}; asking {FOUND_BY[one.kind]} …")
         known = [event.finding for event in context.journal.reading().events if isinstance(event, Found)]
-        by = finders(mark, known, _asked(step, context, mark))
+        answers = _asked(step, context, mark)
+        by = finders(mark, known, answers)
         found = FOUND_BY[one.kind] in by
+        if not found and (untold := [one for one in answers if one.outcome == "errored"]):
+            # Who could not look has not overlooked anything.
+            raise Unable(f"whether {mark.subject} is found damaged could not be told: {untold[0].detail}")
         context.journal.append(Challenged(**mark.model_dump(), found=found, by=tuple(by)))
         context.say(f"challenge: {'found' if found else 'NOT found'}")
         return
@@ -71,6 +78,8 @@ def _plant(step: Challenge, context: Context, one: Drawn, seed: int, chance: Ran
         _plant_object(context, one, chance, _proven(context, thing), mark)
         context.observe("CopyObject", thing)
         return
+    if _unsound(context, one.asset):
+        raise NothingToPlant(f"{one.asset} is damaged as it is: whoever writes there may wait for ever")
     instance = _instance(context, one.asset)
     thing = Thing(kind="instance", name=instance.instance, region=context.region(step.site))
     claimed = _proven(context, thing)
@@ -94,6 +103,13 @@ def _plant(step: Challenge, context: Context, one: Drawn, seed: int, chance: Ran
 def _spared(context: Context, before: Iterable[Before]) -> set[str]:
     """Tables that are compared as they were before the first session, and what is known to be wrong anyhow."""
     return _wrong(context) | {f"{known.database}.{known.table.key}" for known in before if known.table}
+
+
+def _unsound(context: Context, asset: str) -> bool:
+    """Whether pages or indexes were found to be damaged, or could not be looked at."""
+    events = context.journal.reading().events
+    answers = [one.finding for one in events if isinstance(one, Found) and one.asset == asset]
+    return any(one.check in BELOW_ROWS and one.outcome in ("failed", "errored") for one in answers)
 
 
 def _wrong(context: Context) -> set[str]:

@@ -20,8 +20,11 @@ RESTORED = {"region": THERE, "instance": "receipts"}
 @contextmanager
 def injected(runner: Runner, fault: str, **options: Any) -> Iterator[str]:
     home = Home(runner.lab.home)
-    yield life.command(home, "inject", {"name": fault, "options": options}, patience=PATIENCE)["told"]
-    life.command(home, "clear", {"name": fault}, patience=PATIENCE)
+    told = life.command(home, "inject", {"name": fault, "options": options}, patience=PATIENCE)["told"]
+    try:
+        yield told
+    finally:
+        life.command(home, "clear", {"name": fault}, patience=PATIENCE)
 
 
 def whole_test(runner: Runner, target: RestoreTarget | None = None, *assets: str) -> Outcome:

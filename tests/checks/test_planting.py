@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from dr.challenge import FOUND_BY, Kind, Mark, finders
+from dr.challenge import FOUND_BY, Kind, Mark, NothingToPlant, finders
 from dr.checks import content, planting, schema
 from dr.lab.engine.cluster import Cluster
 from dr.postgres import LoginRefused
@@ -146,6 +146,39 @@ def test_what_is_planted_is_found(copy: Cluster, recorded: InstanceBaseline, kin
         known += again
 
 
+def test_where_something_of_the_applications_would_run_no_row_is_touched(
+    copy: Cluster, recorded: InstanceBaseline
+) -> None:
+    """A trigger may call out of the scratch, and only the network would hold it."""
+    with as_owner(copy) as owner:
+        owner.execute("create function calls() returns trigger language plpgsql as 'begin return new; end'")
+        owner.execute("create trigger calls before update on notes for each row execute function calls()")
+        owner.execute("create rule silent as on delete to counters do also nothing")
+        hit: set[str] = set()
+
+        def note(subject: str) -> None:
+            hit.add(subject)
+            raise Stopped
+
+        try:
+            for seed in range(20):
+                with pytest.raises(Stopped):
+                    planting.plant(entering(copy), recorded, "row deleted", drawn(seed), note, first="app")
+        finally:
+            owner.execute("drop rule silent on counters")
+            owner.execute("drop function calls cascade")
+    assert hit
+    assert hit.isdisjoint({"app.public.notes", "app.public.counters"})
+
+
+def test_a_row_that_may_be_taken_for_one_of_the_bracket_is_not_added(copy: Cluster, recorded: InstanceBaseline) -> None:
+    """A restore goes on counting transactions where its backup ended, which may be before the bracket's end."""
+    for begun in ("", "7:4000000000:"):
+        older = recorded.model_copy(update={"begun_at": begun})
+        with pytest.raises(NothingToPlant):
+            planting.plant(entering(copy), older, "row inserted", drawn(1), lambda _: None, first="app")
+
+
 def test_of_one_table_nothing_else_is_read(copy: Cluster, recorded: InstanceBaseline) -> None:
     """So a challenge costs one table's reading, however large the rest of the instance is."""
     read: list[ObservedDatabase] = []
@@ -159,5 +192,7 @@ def test_of_one_table_nothing_else_is_read(copy: Cluster, recorded: InstanceBase
 
 def test_a_value_that_was_changed_is_in_no_finding(copy: Cluster, recorded: InstanceBaseline) -> None:
     with as_owner(copy) as owner:
-        owner.execute("update notes set body = 'canary in a row' where ctid = '(0,1)'")
-    assert "canary" not in str(asked(copy, recorded, "row changed"))
+        owner.execute("update notes set body = 'canary in a row' where ctid = (select min(ctid) from notes)")
+    found = asked(copy, recorded, "row changed")
+    assert ("app.public.notes", "failed") in {(one.subject, one.outcome) for one in found}
+    assert "canary" not in str(found)

@@ -5,6 +5,7 @@ import pytest
 from dr.events import Challenged, Intended, Learned
 from dr.facts import CHALLENGE
 from dr.report.rebuild import report_of
+from dr.verification import Coverage, Finding
 from tests.simulation.cloud.account import RECOVERY, STRANGER
 from tests.simulation.databases import SimulatedDatabases
 from tests.simulation.ending import Next
@@ -67,6 +68,36 @@ def test_checks_that_see_nothing_fail_the_run() -> None:
             assert made.report is not None
             assert made.report.verdict == "failed"
             assert "no check found it" in made.report.reasons[0]
+            return
+    pytest.fail("no seed drew a database")
+
+
+class Silent(Blind):
+    """Plants, and gets no answer afterwards."""
+
+    def plant(self, *arguments: object, **more: object) -> str:
+        self.planted = True
+        return super().plant(*arguments, **more)
+
+    def schema(self, *arguments: object, **more: object) -> list[Finding]:
+        found = super().schema(*arguments, **more)  # type: ignore[arg-type]
+        if not getattr(self, "planted", False):
+            return found
+        return [one.model_copy(update={"outcome": "errored", "detail": "no answer"}) for one in found]
+
+    def content(self, *arguments: object, **more: object) -> tuple[list[Finding], Coverage]:
+        found, coverage = super().content(*arguments, **more)  # type: ignore[arg-type]
+        if not getattr(self, "planted", False):
+            return found, coverage
+        return [one.model_copy(update={"outcome": "errored", "detail": "no answer"}) for one in found], coverage
+
+
+def test_checks_that_cannot_answer_have_overlooked_nothing() -> None:
+    for seed in range(1, 20):
+        made = perform(seed, Cast(databases=Silent), kind="test", troubles=Troubles.none())
+        if not challenged(made):
+            assert made.report is not None
+            assert made.report.verdict == "inconclusive", made.report.reasons
             return
     pytest.fail("no seed drew a database")
 
