@@ -57,6 +57,7 @@ def sync(aws: CommandLine, command: str) -> list[str]:
 
 
 @pytest.mark.behaviour("S3-SYNC")
+@pytest.mark.soak(10)
 def test_a_sync_up_down_again_and_with_deletion(aws: CommandLine, cloud: Cloud, bucket: str, tree: Path) -> None:
     assert len(sync(aws, "up s3://{bucket}/kept")) == len(KEYS) + 1
     assert sync(aws, "up s3://{bucket}/kept") == []
@@ -77,6 +78,7 @@ def test_a_sync_up_down_again_and_with_deletion(aws: CommandLine, cloud: Cloud, 
 
 
 @pytest.mark.behaviour("S3-SYNC-OVERLOOKS")
+@pytest.mark.soak(8)
 def test_a_sync_overlooks_what_has_the_same_size_and_is_not_newer(aws: CommandLine, bucket: str, tree: Path) -> None:
     sync(aws, "up s3://{bucket}")
     old = (tree / "a.txt").stat()

@@ -175,7 +175,14 @@ def test_down_takes_a_killed_lab_away(home: Home) -> None:
     assert_nothing_is_left(home, opened)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.soak(4)),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.soak(4)),
+    ],
+)
 def test_a_lab_in_the_foreground_ends_with_its_terminal(home: Home, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "dr", "lab", "up", "--home", str(home.path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as shown:

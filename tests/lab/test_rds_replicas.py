@@ -180,7 +180,7 @@ def test_a_replica_with_fewer_connections_than_its_source_says_why_it_is_down(rd
         rds_lab.client(region).delete_db_parameter_group(DBParameterGroupName="many")
 
 
-@pytest.mark.parametrize("lost", [PRIMARY, RECOVERY])
+@pytest.mark.parametrize("lost", [PRIMARY, pytest.param(RECOVERY, marks=pytest.mark.soak(6))])
 def test_nothing_is_streamed_from_or_to_a_lost_region_until_it_is_healed(pair: Pair, lost: str) -> None:
     world, source = pair.lab.rds.world, pair.lab.rds.world.regions[PRIMARY].instances[pair.source]
     pair.write(1)

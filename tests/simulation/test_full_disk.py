@@ -15,7 +15,7 @@ from tests.simulation.cloud.s3 import CONTROL
 from tests.simulation.ending import Next
 from tests.simulation.performance import perform
 from tests.simulation.surroundings import SimulatedJournal
-from tests.simulation.test_simulation import KINDS, fair
+from tests.simulation.test_simulation import DAILY, fair
 from tests.simulation.troubles import Troubles
 
 
@@ -59,7 +59,7 @@ class CountingDoor(Door):
 @pytest.mark.parametrize(
     ("unforced", "then"), [(False, Next("resume", "one")), (True, Next("sweep", "one"))], ids=["full", "unforced"]
 )
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DAILY)
 def test_a_disk_that_takes_no_more_stops_all_changes(kind: str, unforced: bool, then: Next) -> None:
     lines = len(fair(kind).first.lines)
     for line in range(2, lines + 1):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulation.ending import Next
 from tests.simulation.performance import Performance, perform
-from tests.simulation.test_simulation import KINDS, fair
+from tests.simulation.test_simulation import DAILY, KINDS, fair
 from tests.simulation.troubles import Troubles
 
 END = tuple[Next, ...]
@@ -64,14 +64,14 @@ def test_each_end_follows_a_kill_before_an_event_and_one_after_it(ends: int) -> 
     assert len(seen) == 2 * ends
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DAILY)
 def test_a_kill_at_every_event_and_every_call_is_gone_on_with(kind: str) -> None:
     points = fair(kind).first.points
     came = all_killed(kind, points, GONE_ON_WITH)
     assert came["resume: passed"] > 0.9 * len(points) > 70, came
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DAILY)
 def test_a_kill_at_every_second_of_them_is_given_up_or_swept(kind: str) -> None:
     """The soak does so after all of them."""
     points = fair(kind).first.points[::2]
@@ -80,7 +80,7 @@ def test_a_kill_at_every_second_of_them_is_given_up_or_swept(kind: str) -> None:
     assert sum(number for what, number in came.items() if what.startswith("sweep")) > 0.3 * len(points), came
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DAILY)
 def test_a_kill_in_the_middle_of_every_line_of_the_journal(kind: str) -> None:
     lines = fair(kind).first.lines
     all_killed(kind, lines, ENDS, torn=True)

@@ -10,6 +10,8 @@ from tests.simulation.performance import Performance, perform
 from tests.simulation.troubles import CHANGING, Failure, Troubles
 
 KINDS = ["test", "snapshot", "backup"]
+DAILY = ["test", "backup", pytest.param("snapshot", marks=pytest.mark.soak(20))]
+"""A test of a snapshot is killed wherever it can be in the soak: its steps are those of a test of an instant."""
 
 
 def fair(kind: str) -> Performance:
