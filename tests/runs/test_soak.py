@@ -41,7 +41,7 @@ def test_clean_restores_raise_no_false_alarm(fresh: Runner, batch: int, size: in
     for number in rounds(size):
         backup = fresh.backup()
         assert backup.verdict == "passed", (number, backup.reasons)
-        report = fresh.test(site="recovery" if number % 4 else "primary")
+        report = fresh.test(site="recovery" if number % 4 else "primary", challenge=True)
         assert report.verdict == "passed", (number, report.run, report.reasons)
         (database,) = [asset for asset in report.assets if asset.kind == "database"]
         assert database.coverage.exact_fraction is not None
