@@ -27,7 +27,7 @@ def test_damage_to_an_object_is_caught(runner: Runner, entry: Entry) -> None:
         keys = [key for key in keys[:TAGGED] if tags(runner, key)]
     given: dict[str, Any] = {"bucket": COPY, "key": keys[0]}
     more = {
-        "s3-older-bytes": {"other": keys[1]},
+        "s3-older-bytes": {"other": keys[-1]},
         "s3-object-added": {"new": f"{keys[0]}.orphan"},
         "s3-key-changed": {"new": keys[0].upper()},
     }

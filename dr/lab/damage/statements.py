@@ -67,7 +67,9 @@ ROWS: Mapping[str, Statement] = {
         "delete from firedrill.heartbeat where seq > (select max(seq) - 5 from firedrill.heartbeat)"
     ),
     "beat-missing": Statement(
-        "delete from firedrill.heartbeat where seq = (select max(seq) - 3 from firedrill.heartbeat)"
+        # Not the oldest one: that it was there, the table alone does not tell.
+        "delete from firedrill.heartbeat where seq = (select max(seq) - 1 from firedrill.heartbeat)"
+        " and seq > (select min(seq) from firedrill.heartbeat)"
     ),
     "beats-of-another-lineage": Statement(
         "update firedrill.heartbeat set lineage = gen_random_uuid()"
