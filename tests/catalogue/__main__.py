@@ -20,7 +20,8 @@ and asks a restore test. Damage to files is done twice, with page checksums and 
 each fault does and how to inject it.
 
 *Stated*: the level at which the catalogue says that the fault is found, and the check that has to find it. *Observed*:
-every check that said that something is wrong, with its level, in that run. The shallowest is first.
+every check that said that something is wrong, or that it could not tell what it had to tell, with its level, in that
+run. The shallowest is first.
 """
 
 

@@ -13,7 +13,7 @@ OF_A_KIND = {
     "restore-public",
     "s3-wrong-bytes",
 }
-"""At least one of each kind that a restore test finds something of."""
+"""At least one of each kind that damages what is restored: those of the control plane are `make catalogue`'s alone."""
 
 
 def of(*kinds: Kind) -> list[Entry]:
